@@ -1,0 +1,13 @@
+"""The frame: page set-up, language, navigation. Nothing else."""
+
+import streamlit as st
+
+from ui import address, frame, i18n
+
+with st.sidebar:
+    i18n.choose()
+st.set_page_config(page_title=i18n.t("app.name"), page_icon=str(frame.ICON), layout="wide")
+page = frame.navigation()
+address.write_language()
+frame.boot()
+frame.run(page)

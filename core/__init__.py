@@ -1,0 +1,1 @@
+"""The implementations behind the dashboard. Imports no interface: usable from a notebook."""

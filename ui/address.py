@@ -1,0 +1,160 @@
+"""The address is the experiment: every control of a page stands in its URL.
+
+Streamlit's own binding puts the *translated* label of an option into the address and drops what
+it can't read without a word. So this module reads the address itself, once on arrival and before
+any widget does, and writes it back from the browser side without a rerun or a history entry.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from core.knobs import Config, Value, knobs, parse
+from ui.i18n import KEY as LANGUAGE
+from ui.i18n import language
+
+_HERE = Path(__file__).parent
+_writer = st.components.v2.component(
+    "executable_claims.address", js=(_HERE / "address.js").read_text(encoding="utf-8")
+)
+
+
+@dataclass
+class Mended:
+    """A value in the address that could not be taken as it stood."""
+
+    panel: str
+    knob: str
+    text: str
+    value: Value
+    problem: str  # "unknown", "outside" or "rounded"
+
+
+@dataclass
+class Arrival:
+    """What the address said when the reader came to a page."""
+
+    slug: str
+    params: dict[str, str]
+    settled: set[str] = field(default_factory=set)  # panels whose controls have been set
+    known: set[str] = field(default_factory=set)  # parameters that belong to a control
+    mended: list[Mended] = field(default_factory=list)
+    notice: Any = None  # the place in the header where a word about them goes
+
+    @property
+    def exact(self) -> bool:
+        """A link names a state: what it leaves out is at its default."""
+        return any(key.startswith(f"{self.slug}.") for key in self.params)
+
+    @property
+    def unread(self) -> list[str]:
+        """Parameters that no control of this page knows."""
+        return sorted(set(self.params) - self.known - {LANGUAGE})
+
+
+def key(slug: str, panel: str, knob: str) -> str:
+    """The name of a control, in the session and in the address."""
+    return f"{slug}.{panel}.{knob}"
+
+
+def arrive(slug: str) -> None:
+    """Read the address when the reader comes to a page; later runs of it keep what was read."""
+    arrival = st.session_state.get("_arrival")
+    if arrival is None or arrival.slug != slug:
+        st.session_state["_arrival"] = Arrival(slug, st.query_params.to_dict())
+
+
+def arrival() -> Arrival:
+    """What the address said on arrival at the current page."""
+    return st.session_state["_arrival"]
+
+
+def settle(slug: str, panel: str, config_type: type[Config]) -> None:
+    """Set a panel's controls once per arrival: from the link, else as the reader left them."""
+    came = arrival()
+    if panel in came.settled:
+        return
+    came.settled.add(panel)
+    left = st.session_state.get(_kept(slug, panel), config_type())
+    for knob in knobs(config_type):
+        name = key(slug, panel, knob.name)
+        came.known.add(name)
+        if name in came.params:
+            value, problem = parse(knob, came.params[name])
+            st.session_state[name] = value
+            if problem:
+                came.mended.append(Mended(panel, knob.name, came.params[name], value, problem))
+        elif name not in st.session_state:
+            st.session_state[name] = knob.default if came.exact else getattr(left, knob.name)
+
+
+def read(slug: str, panel: str, config_type: type[Config]) -> Config:
+    """The panel's Config as its controls stand, kept for the reader's return to the page."""
+    values = {
+        knob.name: st.session_state[key(slug, panel, knob.name)] for knob in knobs(config_type)
+    }
+    config = config_type(**values)
+    st.session_state[_kept(slug, panel)] = config
+    return config
+
+
+def set_controls(slug: str, panel: str, config: Config) -> None:
+    """Move a panel's controls to a Config. Only for callbacks, before the widgets are drawn."""
+    for knob in knobs(type(config)):
+        st.session_state[key(slug, panel, knob.name)] = getattr(config, knob.name)
+
+
+def parameters(slug: str, panel: str, config: Config) -> dict[str, str]:
+    """What the address says of a panel: every control that is not at its default."""
+    return {
+        key(slug, panel, knob.name): _text(getattr(config, knob.name))
+        for knob in knobs(type(config))
+        if getattr(config, knob.name) != knob.default
+    }
+
+
+def write(slug: str, panel: str, config: Config) -> None:
+    """Put a panel's controls into the browser's address, silently."""
+    prefix = f"{slug}.{panel}."
+    _mount(f"_address.{slug}.{panel}", prefix, parameters(slug, panel, config), page=slug)
+
+
+def write_language() -> None:
+    """Put the language into the address and on the document."""
+    _mount("_address.frame", LANGUAGE, {LANGUAGE: language()}, lang=language())
+
+
+def link(slug: str) -> str:
+    """The address of the page exactly as it stands, language included."""
+    query = {LANGUAGE: language()}
+    for name, config in st.session_state.items():
+        panel = str(name).removeprefix(_kept(slug, ""))
+        if isinstance(config, Config) and panel != name:
+            query |= parameters(slug, panel, config)
+    return f"{_base()}?{urlencode(query)}"
+
+
+def link_to(slug: str, panel: str, config: Config) -> str:
+    """The address of one panel in a given state, relative to the server."""
+    query = {LANGUAGE: language()} | parameters(slug, panel, config)
+    return f"{slug}?{urlencode(query)}#{panel}"
+
+
+def _mount(name: str, prefix: str, params: Mapping[str, str], **more: Any) -> None:
+    _writer(key=name, data={"prefix": prefix, "params": dict(params), **more}, height=1)
+
+
+def _kept(slug: str, panel: str) -> str:
+    return f"_kept.{slug}.{panel}"
+
+
+def _base() -> str:
+    return (st.context.url or "").partition("?")[0].partition("#")[0]
+
+
+def _text(value: Value) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,62 @@
+"""Every word a reader sees: `content/<language>/<topic>.toml`, flattened to dotted keys.
+
+`content/equations/<topic>.toml` holds what is the same in every language: the formulas, each tied
+to the function in `core` that computes it.
+"""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+CONTENT = Path(__file__).parent.parent / "content"
+LANGUAGES = ("en", "zh")
+
+
+@dataclass(frozen=True)
+class Equation:
+    """A numbered equation of a post."""
+
+    number: int
+    latex: str
+    function: str  # dotted name of what computes it: "core.gelu.gelu"
+
+
+@lru_cache
+def words(language: str) -> Mapping[str, str]:
+    """Every text of one language by key: file name, then the keys inside it, joined by dots."""
+    files = sorted((CONTENT / language).glob("*.toml"))
+    return {key: text for file in files for key, text in _flatten(_read(file), file.stem)}
+
+
+@lru_cache
+def equations(slug: str) -> tuple[Equation, ...]:
+    """The numbered equations of a topic's post, in order."""
+    rows = (Equation(int(number), **row) for number, row in _formulas(slug)["numbered"].items())
+    return tuple(sorted(rows, key=lambda row: row.number))
+
+
+def live_formula(slug: str, name: str) -> str:
+    """LaTeX in which @names wait for the reader's current numbers."""
+    return str(_formulas(slug)["live"][name])
+
+
+@lru_cache
+def _formulas(slug: str) -> dict[str, Any]:
+    return _read(CONTENT / "equations" / f"{slug}.toml")
+
+
+def _read(file: Path) -> dict[str, Any]:
+    with file.open("rb") as stream:
+        return tomllib.load(stream)
+
+
+def _flatten(table: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]:
+    for name, value in table.items():
+        key = f"{prefix}.{name}"
+        if isinstance(value, Mapping):
+            yield from _flatten(value, key)
+        else:
+            yield key, str(value)

@@ -1,0 +1,293 @@
+"""The chart verbs that pages share: one look, fixed colors, titles as arguments.
+
+A verb takes tables and words and returns a Figure. The Vega-Lite specification depends on the
+words and options alone, so it is built once and kept; a moving control only changes the data.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+# The same thing has the same color on every page. Each is at least 3 : 1 against both themes.
+BLUE, VERMILION, GREEN, PINK, OLIVE, GRAY = (
+    "#0072b2",
+    "#d55e00",
+    "#009e73",
+    "#c26d9c",
+    "#8a7a2f",
+    "#7a7f87",
+)
+PALETTE = (BLUE, VERMILION, GREEN, PINK, OLIVE, GRAY)
+COLORS: Mapping[str, str] = {
+    "exact": GRAY,
+    "tanh": BLUE,
+    "sigmoid": VERMILION,
+    "error": BLUE,
+    "polynomial": BLUE,
+    "logit": GRAY,
+    "rounding": GRAY,
+    "silu": GREEN,
+    "relu": PINK,
+    "own": OLIVE,
+}
+HEIGHT = 360
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A chart: a Vega-Lite specification and the tables that it names."""
+
+    spec: Mapping[str, Any]
+    tables: Mapping[str, pd.DataFrame]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The specification with its tables as records, complete in itself."""
+        records = {name: table.to_dict("records") for name, table in self.tables.items()}
+        return {**self.spec, "datasets": records}
+
+    def save(self, path: str | Path) -> None:
+        """Write the chart as a file that a browser opens (.html) or Vega reads (.json)."""
+        chart = alt.Chart.from_dict({**self.to_dict(), "width": 640})
+        chart.save(str(path))
+
+
+def lines(
+    table: pd.DataFrame,
+    *,
+    x: str,
+    y: str,
+    x_title: str,
+    y_title: str,
+    series: str | None = None,
+    names: Mapping[str, str] | None = None,
+    x_scale: str = "linear",
+    y_scale: str = "linear",
+    y_domain: tuple[float, float] | None = None,
+    points: pd.DataFrame | None = None,
+    rules: pd.DataFrame | None = None,
+) -> Figure:
+    """Curves over x, one per value of `series`, named by `names` (code -> word).
+
+    `points` (same x and y columns) marks places on the curves; `rules` (column y, and optionally
+    `name`) draws horizontal lines across them. Scales are Vega's: linear, log, symlog.
+    """
+    spec = _lines(
+        x, y, x_title, y_title, series, _pairs(names), x_scale, y_scale, y_domain,
+        points is not None, rules is not None,
+    )  # fmt: skip
+    return Figure(spec, _tables(table=table, points=points, rules=rules))
+
+
+def bars(
+    table: pd.DataFrame,
+    *,
+    x: str,
+    y: str,
+    x_title: str,
+    y_title: str,
+    series: str | None = None,
+    names: Mapping[str, str] | None = None,
+    y_scale: str = "linear",
+    y_domain: tuple[float, float] | None = None,
+) -> Figure:
+    """One bar per row, side by side where `series` splits a place on the x axis."""
+    spec = _bars(x, y, x_title, y_title, series, _pairs(names), y_scale, y_domain)
+    return Figure(spec, _tables(table=table))
+
+
+def histogram(
+    table: pd.DataFrame, *, low: str, high: str, count: str, x_title: str, y_title: str
+) -> Figure:
+    """Counts over bins that are already made: each row has its bin's edges."""
+    return Figure(_histogram(low, high, count, x_title, y_title), _tables(table=table))
+
+
+def intervals(
+    table: pd.DataFrame,
+    *,
+    x: str,
+    low: str,
+    high: str,
+    y: str,
+    x_title: str,
+    y_title: str,
+    series: str,
+    names: Mapping[str, str],
+    x_scale: str = "linear",
+    y_scale: str = "linear",
+) -> Figure:
+    """Measured points with their spread in x, each labelled with its name."""
+    spec = _intervals(x, low, high, y, x_title, y_title, series, _pairs(names), x_scale, y_scale)
+    return Figure(spec, _tables(table=table))
+
+
+# ---- specifications: built once per set of words and options
+
+
+def _keeps(build: Callable[..., alt.LayerChart]) -> Callable[..., dict[str, Any]]:
+    """Build a specification once for each set of arguments."""
+    return lru_cache(maxsize=512)(lambda *arguments: build(*arguments).to_dict())
+
+
+@_keeps
+def _lines(
+    x: str, y: str, x_title: str, y_title: str, series: str | None, names: tuple, x_scale: str,
+    y_scale: str, y_domain: tuple[float, float] | None, has_points: bool, has_rules: bool,
+) -> alt.LayerChart:  # fmt: skip
+    across = alt.X(
+        x, type="quantitative", title=x_title, axis=_axis(x_scale),
+        scale=alt.Scale(type=x_scale, nice=False),
+    )  # fmt: skip
+    up = _up(y, y_title, y_scale, y_domain)
+    base = alt.Chart(alt.NamedData("table")).encode(across, up, color=_color(series, names))
+    nearest = alt.selection_point(
+        name="nearest", on="pointerover", nearest=True, fields=[x], empty=False, clear="pointerout"
+    )
+    hover = base.mark_point(size=40, filled=True).encode(
+        opacity=alt.condition(nearest, alt.value(1), alt.value(0)),
+        tooltip=_tooltip(x, x_title, y, y_title, series),
+    )
+    layers = [base.mark_line(strokeWidth=2, clip=True), hover.add_params(nearest)]
+    if has_rules:
+        layers.insert(0, _rules(y_title, y_scale, y_domain))
+    if has_points:
+        layers.append(_points(across, up, x, x_title, y, y_title))
+    return _framed(alt.layer(*layers))
+
+
+def _rules(y_title: str, y_scale: str, y_domain: tuple[float, float] | None) -> alt.Chart:
+    up = _up("y", y_title, y_scale, y_domain)
+    dashed = alt.Chart(alt.NamedData("rules")).mark_rule(strokeDash=[5, 4], color=GRAY)
+    return dashed.encode(up)
+
+
+def _points(across: alt.X, up: alt.Y, x: str, x_title: str, y: str, y_title: str) -> alt.Chart:
+    marks = alt.Chart(alt.NamedData("points")).mark_point(
+        size=90, filled=True, color=VERMILION, opacity=1
+    )
+    return marks.encode(across, up, tooltip=_tooltip(x, x_title, y, y_title, None))
+
+
+@_keeps
+def _bars(
+    x: str, y: str, x_title: str, y_title: str, series: str | None, names: tuple,
+    y_scale: str, y_domain: tuple[float, float] | None,
+) -> alt.LayerChart:  # fmt: skip
+    across = alt.X(x, type="ordinal", title=x_title, sort=None, axis=alt.Axis(labelAngle=0))
+    up = _up(y, y_title, y_scale, y_domain)
+    chart = alt.Chart(alt.NamedData("table")).mark_bar(clip=True).encode(
+        across, up, color=_color(series, names), tooltip=_tooltip(x, x_title, y, y_title, series)
+    )  # fmt: skip
+    beside = chart.encode(xOffset=alt.XOffset(series, type="nominal")) if series else chart
+    return _framed(alt.layer(beside))
+
+
+@_keeps
+def _histogram(low: str, high: str, count: str, x_title: str, y_title: str) -> alt.LayerChart:
+    bins = alt.Chart(alt.NamedData("table")).mark_rect(stroke=None, color=BLUE)
+    across = alt.X(low, type="quantitative", title=x_title, axis=_axis("linear"))
+    base = alt.Y("zero", type="quantitative", title=y_title, axis=_axis("linear"))
+    tip = _tooltip(low, x_title, count, y_title, None)
+    shape = bins.transform_calculate(zero="0").encode(across, alt.X2(high), base, tooltip=tip)
+    return _framed(alt.layer(shape.encode(alt.Y2(count))))
+
+
+@_keeps
+def _intervals(
+    x: str, low: str, high: str, y: str, x_title: str, y_title: str, series: str, names: tuple,
+    x_scale: str, y_scale: str,
+) -> alt.LayerChart:  # fmt: skip
+    base = alt.Chart(alt.NamedData("table")).encode(
+        _up(y, y_title, y_scale, None),
+        color=_color(series, names, legend=False),
+    )
+    place = alt.X(
+        x, type="quantitative", title=x_title, axis=_axis(x_scale), scale=alt.Scale(type=x_scale)
+    )
+    label = alt.Text("label", type="nominal")
+    named = base.transform_calculate(label=f"({json.dumps(dict(names))})[datum.{series}]")
+    return _framed(
+        alt.layer(
+            base.mark_rule(strokeWidth=2).encode(alt.X(low, type="quantitative"), alt.X2(high)),
+            base.mark_point(filled=True, size=80, opacity=1).encode(
+                place, tooltip=_tooltip(x, x_title, y, y_title, series)
+            ),
+            named.mark_text(align="left", dx=8, dy=-8).encode(place, label),
+        )
+    )
+
+
+def _framed(chart: alt.LayerChart) -> alt.LayerChart:
+    return chart.properties(height=HEIGHT).configure_legend(orient="top", title=None, labelLimit=0)
+
+
+def _up(y: str, title: str, scale: str, domain: tuple[float, float] | None) -> alt.Y:
+    return alt.Y(
+        y, type="quantitative", title=title, axis=_axis(scale), scale=_scale(scale, domain)
+    )
+
+
+def _axis(scale: str) -> alt.Axis:
+    """A log axis names whole powers only, and draws no thicket of lines between them."""
+    if scale != "log":
+        return alt.Axis(tickCount=7)
+    plain = "datum.value >= 0.01 && datum.value < 10000"
+    words = f"{plain} ? format(datum.value, '~g') : format(datum.value, '.0e')"
+    return alt.Axis(labelExpr=words, tickCount=6)
+
+
+def _scale(kind: str, domain: tuple[float, float] | None) -> alt.Scale:
+    options: dict[str, Any] = {"type": kind, "zero": False} if kind == "linear" else {"type": kind}
+    if kind == "symlog":
+        options["constant"] = 1e-3
+    if domain:
+        options |= {"domain": list(domain), "nice": False}
+    return alt.Scale(**options)
+
+
+def _color(series: str | None, names: tuple, *, legend: bool = True) -> Any:
+    """Fixed colors per code; the legend shows the words."""
+    if series is None:
+        return alt.value(BLUE)
+    codes = [code for code, _ in names]
+    spare = iter(PALETTE)
+    colors = [COLORS.get(code) or next(spare) for code in codes]
+    label = f"({json.dumps(dict(names))})[datum.label]"
+    key = alt.Legend(labelExpr=label, symbolType="stroke") if legend else None
+    return alt.Color(
+        series, type="nominal", scale=alt.Scale(domain=codes, range=colors), legend=key
+    )
+
+
+def _tooltip(x: str, x_title: str, y: str, y_title: str, series: str | None) -> list[alt.Tooltip]:
+    pair = [
+        alt.Tooltip(x, type="quantitative", title=x_title, format=".5~g"),
+        alt.Tooltip(y, type="quantitative", title=y_title, format=".5~g"),
+    ]
+    return [*pair, alt.Tooltip(series, type="nominal", title=" ")] if series else pair
+
+
+def _pairs(names: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
+    return tuple((names or {}).items())
+
+
+def _tables(**tables: pd.DataFrame | None) -> dict[str, pd.DataFrame]:
+    return {name: table for name, table in tables.items() if table is not None}
+
+
+__all__: Sequence[str] = [
+    "BLUE",
+    "COLORS",
+    "PALETTE",
+    "Figure",
+    "bars",
+    "histogram",
+    "intervals",
+    "lines",
+]

@@ -1,0 +1,70 @@
+"""The house around every page: start-up, navigation, and the guard for deep links."""
+
+import gc
+import runpy
+from pathlib import Path
+
+import streamlit as st
+from streamlit.navigation.page import Page
+
+from core.topics import TOPICS, built
+from ui.i18n import t
+
+ROOT = Path(__file__).parent.parent
+ICON = ROOT / "ui" / "icon.svg"  # a named icon would be fetched from elsewhere
+
+
+@st.cache_resource(show_spinner=False)
+def boot() -> None:
+    """Import what is heavy once, and take it out of the garbage collector's sight.
+
+    Streamlit collects garbage after every run of a script; with torch loaded that walk costs more
+    than the page itself.
+    """
+    import altair  # noqa: F401
+    import pandas  # noqa: F401
+    import scipy.optimize  # noqa: F401
+    import torch
+
+    torch.set_num_threads(1)
+    gc.collect()
+    gc.freeze()
+
+
+def ensure_frame() -> None:
+    """Draw the frame first if Streamlit ran a page by itself; the first call of every page.
+
+    The first request to a fresh server runs `pages/<slug>.py` without `app.py`: pages/ is
+    discovered until some session has called `st.navigation`.
+    """
+    if st.session_state.pop("_framed", False):
+        return
+    runpy.run_path(str(ROOT / "app.py"), run_name="__main__")
+    st.stop()
+
+
+def navigation() -> Page:
+    """The menu: home, the eight topics, the ledger. Returns the page that the address asks for."""
+    home = st.Page("pages/home.py", title=t("home.nav"), default=True)
+    topics = {topic.slug: topic_page(topic.slug) for topic in TOPICS}
+    ledger = st.Page("pages/claims.py", title=t("claims.nav"))
+    menu = {"": [home], t("app.topics"): list(topics.values()), t("app.evidence"): [ledger]}
+    return st.navigation(menu, expanded=True)
+
+
+def topic_page(slug: str) -> Page:
+    """The page of a topic; announced topics share one."""
+    file = f"pages/{slug}.py" if built(slug) else "pages/announced.py"
+    return st.Page(file, title=t(f"topics.{slug}.nav"), url_path=slug)
+
+
+def current() -> str:
+    """The slug of the page that the frame is running."""
+    return str(st.session_state["_page"])
+
+
+def run(page: Page) -> None:
+    """Run the chosen page inside the frame."""
+    st.session_state["_page"] = page.url_path
+    st.session_state["_framed"] = True
+    page.run()

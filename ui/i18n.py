@@ -1,0 +1,51 @@
+"""Two languages: `t("gelu.title")` is the reader's word for that key."""
+
+import streamlit as st
+
+from ui.catalogue import LANGUAGES, words
+
+KEY = "lang"
+
+
+def language() -> str:
+    """The reader's language; English until the frame has chosen."""
+    return st.session_state.get(KEY) or "en"
+
+
+def t(key: str, **values: object) -> str:
+    """The text of a key in the reader's language, its placeholders filled.
+
+    Without values the text is returned as it stands, so LaTeX keeps its braces. Raises KeyError
+    for a key that the catalogue lacks.
+    """
+    text = words(language())[key]
+    return text.format(**values) if values else text
+
+
+def has(key: str) -> bool:
+    """Whether the catalogue has the key: a coefficient's name is the same in every language."""
+    return key in words(language())
+
+
+def choose() -> None:
+    """The language switch of the frame: the address decides, then the browser's locale."""
+    if KEY not in st.session_state:
+        st.session_state[KEY] = _asked_for() or _preferred()
+    st.segmented_control(
+        t("app.language"),
+        LANGUAGES,
+        format_func=lambda code: words(code)["app.language_name"],
+        key=KEY,
+        required=True,
+        label_visibility="collapsed",
+    )
+
+
+def _asked_for() -> str | None:
+    asked = st.query_params.get(KEY)
+    return asked if asked in LANGUAGES else None
+
+
+def _preferred() -> str:
+    locale = (st.context.locale or "").lower()
+    return "zh" if locale.startswith("zh") else "en"

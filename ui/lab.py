@@ -1,0 +1,323 @@
+"""The verbs of a page: header, panel, formula, chart, claims, equations, source, take_away."""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
+from functools import cache
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core.claims import all_claims
+from core.knobs import Choice, Config, Knob, decimals, knobs
+from core.numerics import NoConvergence
+from core.topics import topic
+from ui import address, frame, ledger, takeaway
+from ui.catalogue import equations as numbered_equations
+from ui.catalogue import live_formula
+from ui.charts import Figure
+from ui.i18n import has, t
+from ui.numbers import pretty
+
+IN_THE_ROW = 3  # controls beside each other above a picture; the others stand behind "more"
+
+Draw = Callable[[Any], None]
+Presets = Mapping[str, Callable[[Any], Config]]
+
+_recorder: ContextVar[takeaway.Recorder] = ContextVar("recorder")
+
+
+def header(slug: str) -> None:
+    """The question, what is at stake, the post and papers, how many of its claims hold."""
+    frame.ensure_frame()
+    address.arrive(slug)
+    st.title(t(f"topics.{slug}.question"), anchor=False)
+    st.markdown(t(f"{slug}.stake"))
+    st.markdown(" · ".join([_post(slug), *_papers(slug)]))
+    st.markdown(ledger.tally(slug))
+    address.arrival().notice = st.empty()
+
+
+def announced(slug: str) -> None:
+    """The page of a topic that is not built yet: its question and its post, no more."""
+    st.title(t(f"topics.{slug}.question"), anchor=False)
+    st.markdown(t("app.announced"))
+    st.markdown(" · ".join([_post(slug), *_papers(slug)]))
+
+
+def panel(
+    slug: str,
+    config_type: type[Config],
+    draw: Draw,
+    *,
+    presets: Presets | None = None,
+    own: Sequence[str] = (),
+) -> None:
+    """One experiment: heading, what to notice, controls made from the Config, the picture.
+
+    Only this panel runs again when one of its controls moves. `presets` are named states, each a
+    function of the present Config; `own` names the fields whose control `draw` supplies itself.
+    """
+    name = draw.__name__
+    st.header(t(f"{slug}.{name}.title"), anchor=name, divider="gray")
+    st.markdown(t(f"{slug}.{name}.notice"))
+    _panel(slug, name, config_type, draw, presets or {}, tuple(own))
+
+
+@st.fragment
+def _panel(
+    slug: str,
+    name: str,
+    config_type: type[Config],
+    draw: Draw,
+    presets: Presets,
+    own: tuple[str, ...],
+) -> None:
+    address.settle(slug, name, config_type)
+    shown = [knob for knob in knobs(config_type) if knob.name not in own]
+    _row(slug, name, shown[:IN_THE_ROW])
+    actions = st.container(horizontal=True, vertical_alignment="center")
+    with actions:
+        _more(slug, name, shown[IN_THE_ROW:])
+    config = address.read(slug, name, config_type)
+    with actions:
+        _presets(slug, name, config, presets)
+    recorder = takeaway.Recorder(name, config)
+    token = _recorder.set(recorder)
+    try:
+        draw(config)
+    finally:
+        _recorder.reset(token)
+    with actions:
+        _take(slug, recorder)
+    address.write(slug, name, config)
+
+
+@cache
+def memo(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function with its results kept for all readers. Arguments: a Config and small scalars."""
+    return st.cache_data(max_entries=64, show_spinner=False)(function)
+
+
+def compute(function: Callable[[Any], Any], config: Config) -> Any:
+    """The result of a core function; where it finds none, the last good one, and a word."""
+    last_good = f"_last_good.{function.__module__}.{function.__name__}"
+    try:
+        result = memo(function)(config)
+    except NoConvergence:
+        config = st.session_state.get(last_good, type(config)())
+        result = memo(function)(config)
+        st.warning(t("app.no_convergence"), icon=":material/sync_problem:")
+    st.session_state[last_good] = config
+    return note(function, config, result)
+
+
+def note(function: Callable[[Any], Any], config: Config, result: Any) -> Any:
+    """Say what the panel shows, for the script and the data that a reader takes along."""
+    recorder = _recorder.get()
+    recorder.config, recorder.compute, recorder.result = config, function, result
+    return result
+
+
+def shown() -> Any:
+    """The Config behind the picture: the controls' own, or the last one that gave a result."""
+    return _recorder.get().config
+
+
+def chart(verb: Callable[..., Figure], table: pd.DataFrame, *, alt: str, **options: Any) -> None:
+    """Draw a table of the computed result with a verb of `charts`; `alt` states the finding."""
+    figure = verb(table, **options)
+    tables = {"table": table} | {k: v for k, v in options.items() if isinstance(v, pd.DataFrame)}
+    words = {k: v for k, v in options.items() if k not in tables}
+    _recorder.get().drawings.append(takeaway.Drawing(verb, tables, words))
+    spec = {**figure.spec, "datasets": dict(figure.tables)}
+    st.vega_lite_chart(spec, alt=alt, width="stretch")
+
+
+def table(rows: pd.DataFrame, slug: str, *, digits: int = 10) -> None:
+    """A small table in the reader's words: columns, codes and numbers."""
+    words = {column: t(f"{slug}.columns.{column}") for column in rows.columns}
+    cells = rows.map(lambda cell: _cell(cell, slug, digits)).rename(columns=words)
+    st.table(cells.set_index(cells.columns[0]))
+
+
+def formula(slug: str, name: str, **numbers: str) -> None:
+    """A formula of the catalogue with the current numbers in the place of @names."""
+    text = live_formula(slug, name)
+    for word, number in numbers.items():
+        text = text.replace(f"@{word}", number)
+    st.latex(text)
+
+
+def claims(slug: str, shows: Mapping[str, tuple[str, Config]]) -> None:
+    """The post's claims with their evidence. `shows`: claim number -> panel and state to open."""
+    st.header(t("claims.title"), anchor="claims", divider="gray")
+    st.markdown(t("claims.how"))
+    for claim in all_claims():
+        if claim.topic == slug:
+            panel_name, config = shows[claim.id.partition(".")[2]]
+            ledger.row(claim, address.link_to(slug, panel_name, config))
+
+
+def equations(slug: str) -> None:
+    """Every numbered equation of the post, with the function that computes it."""
+    with st.expander(t("app.equations"), icon=":material/function:"):
+        for equation in numbered_equations(slug):
+            caption = t(f"{slug}.equations.{equation.number}")
+            st.markdown(f"**({equation.number})** {caption} `{equation.function}`")
+            st.latex(equation.latex)
+
+
+def source(*functions: Callable[..., Any]) -> None:
+    """The code that the page runs, as it stands in `core`."""
+    with st.expander(t("app.source"), icon=":material/code:"):
+        for function in functions:
+            st.caption(f"`{function.__module__}.{function.__qualname__}`")
+            st.code(inspect.getsource(function))
+
+
+def take_away(slug: str) -> None:
+    """The link to the whole page as it stands, and how to run its claims elsewhere."""
+    st.header(t("app.take_away"), anchor="take-away", divider="gray")
+    st.markdown(t("app.take_away_page"))
+    st.code(f"python -m core.claims --topic {slug}", language="bash")
+    st.markdown(t("app.cite", post=_post(slug)))
+    _tell_what_was_mended(slug)
+
+
+# ---- parts of a panel
+
+
+def _row(slug: str, panel_name: str, row: Sequence[Knob]) -> None:
+    if not row:
+        return
+    for column, knob in zip(st.columns(len(row), gap="medium"), row, strict=True):
+        with column:
+            _widget(slug, panel_name, knob)
+
+
+def _more(slug: str, panel_name: str, rest: Sequence[Knob]) -> None:
+    if not rest:
+        return
+    with st.popover(t("app.more"), icon=":material/tune:"):
+        for knob in rest:
+            _widget(slug, panel_name, knob)
+
+
+def _widget(slug: str, panel_name: str, knob: Knob) -> None:
+    label, name = t(f"{slug}.{panel_name}.{knob.name}"), address.key(slug, panel_name, knob.name)
+    if isinstance(knob.domain, Choice):
+        _choice(label, name, knob.domain.options, slug)
+    elif knob.domain is None:
+        st.toggle(label, key=name)
+    else:
+        _slider(label, name, knob)
+
+
+def _choice(label: str, name: str, options: Sequence[str], slug: str) -> None:
+    """Buttons where they fit beside each other, a list where they don't."""
+    words = {option: _word(slug, option) for option in options}
+    if len(options) <= 3 or all(len(option) <= 6 for option in options):
+        st.segmented_control(label, options, key=name, format_func=words.__getitem__, required=True)
+    else:
+        st.selectbox(label, options, key=name, format_func=words.__getitem__)
+
+
+def _word(slug: str, option: str) -> str:
+    """A number is its own word in every language."""
+    number = option.replace(".", "", 1).isdigit()
+    return option if number else t(f"{slug}.options.{option}")
+
+
+def _slider(label: str, name: str, knob: Knob) -> None:
+    domain, step = knob.range, knob.range.step or 1
+    digits = f"%.{decimals(step)}f" if knob.type is float else "%d"
+    low, high, by = (knob.type(bound) for bound in (domain.low, domain.high, step))
+    st.slider(label, low, high, step=by, key=name, format=digits)
+
+
+def _presets(slug: str, panel_name: str, config: Config, presets: Presets) -> None:
+    for name, preset in presets.items():
+        st.button(
+            t(f"{slug}.{panel_name}.presets.{name}"),
+            key=f"_preset.{slug}.{panel_name}.{name}",
+            on_click=_go,
+            args=(slug, panel_name, preset, config),
+        )
+    st.button(
+        t("app.reset"),
+        key=f"_reset.{slug}.{panel_name}",
+        icon=":material/restart_alt:",
+        type="tertiary",
+        on_click=_go,
+        args=(slug, panel_name, lambda now: type(now)(), config),
+    )
+
+
+def _go(slug: str, panel_name: str, preset: Callable[[Any], Config], config: Config) -> None:
+    address.set_controls(slug, panel_name, preset(config))
+
+
+def _cell(cell: Any, slug: str, digits: int) -> str:
+    """A code becomes its word if the topic has one; a number gets the digits asked for."""
+    if isinstance(cell, str):
+        return t(f"{slug}.options.{cell}") if has(f"{slug}.options.{cell}") else cell
+    return pretty(float(cell), digits)
+
+
+def _take(slug: str, recorder: takeaway.Recorder) -> None:
+    """Link, script and data of the figure as it stands."""
+    if recorder.compute is None:
+        return
+    name = f"{slug}-{recorder.panel}"
+    with st.popover(t("app.take_away"), icon=":material/ios_share:", type="tertiary"):
+        st.caption(t("app.link"))
+        st.code(f"{address.link(slug)}#{recorder.panel}", language=None, wrap_lines=True)
+        st.caption(t("app.script"))
+        program = takeaway.script(recorder)
+        st.code(program, height=220)
+        st.download_button(
+            t("app.download", file=f"{name}.py"), program, f"{name}.py", on_click="ignore"
+        )
+        for field, table in recorder.tables().items():
+            file = f"{name}-{field}.csv"
+            st.download_button(
+                t("app.download", file=file),
+                lambda t=table: takeaway.csv(t),
+                file,
+                on_click="ignore",
+            )
+        st.caption(t("app.picture"))
+
+
+# ---- words of the frame
+
+
+def _post(slug: str) -> str:
+    row = topic(slug)
+    return f"[{t('app.post', date=row.date)}]({row.url})"
+
+
+def _papers(slug: str) -> list[str]:
+    return [f"[{paper.citation}]({paper.url})" for paper in topic(slug).papers]
+
+
+def _tell_what_was_mended(slug: str) -> None:
+    """Say once what in the address could not be taken as it stood."""
+    came = address.arrival()
+    said = [
+        t(
+            f"app.mended.{item.problem}",
+            knob=t(f"{slug}.{item.panel}.{item.knob}"),
+            text=item.text[:40],
+            value=item.value,
+        )
+        for item in came.mended
+    ]
+    if came.unread:
+        said.append(t("app.mended.unread", names=", ".join(came.unread)[:200]))
+    if said:
+        came.notice.info("\n".join(f"- {line}" for line in said), icon=":material/link:")
+    came.mended.clear()
+    came.params.clear()

@@ -1,0 +1,127 @@
+"""A claim as a reader sees it: verdict, statement, measured beside reference, run it again."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import streamlit as st
+
+from core import claims
+from core.claims import Claim, Record, Verdict
+from ui.i18n import t
+from ui.numbers import pretty
+
+SIGNS = {
+    Verdict.HOLDS: ":green[● {word}]",
+    Verdict.CONDITIONAL: ":orange[◐ {word}]",
+    Verdict.FAILS: ":red[✕ {word}]",
+    Verdict.OPEN: ":gray[○ {word}]",
+}
+
+
+def verdict(value: str) -> str:
+    """A verdict as a sign and a word, never color alone."""
+    return SIGNS[Verdict(value)].format(word=t(f"claims.verdict.{value}"))
+
+
+def counts(records: Iterable[Record]) -> Counter[str]:
+    """How many claims there are of each verdict."""
+    return Counter(record.verdict for record in records)
+
+
+def tally(slug: str) -> str:
+    """The claims of a topic by verdict, in one line."""
+    found = counts(claims.shipped(slug).values())
+    shown = [f"{verdict(value)} {found[value]}" for value in Verdict if found[value]]
+    return t("claims.tally", verdicts=" · ".join(shown), all=sum(found.values()))
+
+
+def select(
+    every: Iterable[Claim], topics: Sequence[str], verdicts: Sequence[str], word: str
+) -> list[Claim]:
+    """The claims of those topics and verdicts whose line holds the word."""
+    return [
+        claim
+        for claim in every
+        if claim.topic in topics
+        and _verdict_of(claim) in verdicts
+        and word.strip().lower() in f"{claim.id} {_statement(claim)}".lower()
+    ]
+
+
+def row(claim: Claim, link: str) -> None:
+    """One claim: its line, and behind it the evidence."""
+    evidence = _evidence(claim)
+    with st.expander(_line(claim, evidence), key=f"_claim.{claim.id}", on_change="rerun") as opened:
+        if opened.open:
+            _behind(claim, link)
+
+
+def _evidence(claim: Claim) -> Record | None:
+    """What was measured last in this session, else what ships."""
+    return st.session_state.get(_kept(claim)) or claims.shipped(claim.topic).get(claim.id)
+
+
+def _line(claim: Claim, evidence: Record | None) -> str:
+    sign = verdict(evidence.verdict) if evidence else t("claims.unmeasured")
+    return f"{sign} · **{_name(claim)}** {_statement(claim)}{_measured(evidence)}"
+
+
+def _measured(evidence: Record | None) -> str:
+    if evidence is None:
+        return ""
+    text = f" — {t('claims.measured')} {pretty(evidence.measured)}"
+    if evidence.reference is not None:
+        text += f", {t('claims.reference')} {pretty(evidence.reference)}"
+    return f"{text} {evidence.unit}".rstrip()
+
+
+@st.fragment
+def _behind(claim: Claim, link: str) -> None:
+    """Where the post says it, the rule of the verdict, every number, and a fresh measurement."""
+    topic, name = claim.topic, _name(claim)
+    st.markdown(f"{t('claims.where')} {claim.source} · [{t('claims.show')}]({link})")
+    st.markdown(t(f"{topic}.rules.{name}"))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        seed = st.number_input(t("claims.seed"), 0, 9999, 1, key=f"_seed.{claim.id}", width=140)
+        wait = t(f"claims.cost.{claim.cost}")
+        if st.button(t("claims.rerun"), key=f"_rerun.{claim.id}", help=wait):
+            with st.spinner(wait):
+                st.session_state[_kept(claim)] = claims.record(claim, int(seed))
+    evidence = _evidence(claim)
+    if evidence:
+        _numbers(claim, evidence)
+
+
+def _numbers(claim: Claim, evidence: Record) -> None:
+    fresh = _kept(claim) in st.session_state
+    how = t(
+        "claims.fresh" if fresh else "claims.shipped", seed=evidence.seed, seconds=evidence.seconds
+    )
+    st.markdown(f"{verdict(evidence.verdict)} · {how}")
+    if evidence.expects != evidence.verdict:
+        st.warning(t("claims.unexpected"))
+    rows = {t("claims.measured"): evidence.measured, t("claims.reference"): evidence.reference}
+    rows |= {t("claims.tolerance"): evidence.tolerance}
+    rows |= {t(f"{claim.topic}.details.{name}"): value for name, value in evidence.details.items()}
+    lines = [
+        f"| {name} | {pretty(value, 9)} |" for name, value in rows.items() if value is not None
+    ]
+    head = f"| {t('claims.quantity')} | {t('claims.value')} |\n|:--|--:|"
+    st.markdown("\n".join([head, *lines]))
+
+
+def _statement(claim: Claim) -> str:
+    return t(f"{claim.topic}.claims.{_name(claim)}")
+
+
+def _verdict_of(claim: Claim) -> str:
+    evidence = _evidence(claim)
+    return evidence.verdict if evidence else Verdict.OPEN.value
+
+
+def _name(claim: Claim) -> str:
+    return claim.id.partition(".")[2]
+
+
+def _kept(claim: Claim) -> str:
+    return f"_evidence.{claim.id}"
