@@ -130,7 +130,7 @@ def shipped(topic: str) -> Mapping[str, Record]:
     if not path.exists():
         return {}
     rows = json.loads(path.read_text(encoding="utf-8"))
-    return {row["id"]: Record(**row) for row in rows}
+    return {row["id"]: Record(**_with_nan(row)) for row in rows}
 
 
 def _claims_of(slug: str) -> tuple[Claim, ...]:
@@ -174,6 +174,12 @@ def _without_nan(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _without_nan(item) for key, item in value.items()}
     return value
+
+
+def _with_nan(row: dict[str, Any]) -> dict[str, Any]:
+    measured, details = row["measured"], row["details"]
+    numbers = {name: math.nan if value is None else value for name, value in details.items()}
+    return {**row, "measured": math.nan if measured is None else measured, "details": numbers}
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -15,7 +15,6 @@ import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 Value = bool | int | float | str
@@ -75,11 +74,15 @@ class Config:
             _check(knob, getattr(self, knob.name))
 
 
-@lru_cache
 def knobs(config: type[Config]) -> tuple[Knob, ...]:
     """The fields of a Config class, in order of declaration."""
-    hints = get_type_hints(config, include_extras=True)
-    return tuple(_knob(field, hints[field.name]) for field in dataclasses.fields(config))
+    if config not in _KNOBS:
+        hints = get_type_hints(config, include_extras=True)
+        _KNOBS[config] = tuple(_knob(row, hints[row.name]) for row in dataclasses.fields(config))
+    return _KNOBS[config]
+
+
+_KNOBS: dict[type[Config], tuple[Knob, ...]] = {}  # reading annotations takes longer than a panel
 
 
 def parse(knob: Knob, text: str) -> tuple[Value, str | None]:

@@ -11,22 +11,26 @@ frame.ensure_frame()
 st.title(t("claims.question"), anchor=False)
 st.markdown(t("claims.how"))
 
-topics = [topic.slug for topic in TOPICS if built(topic.slug)]
-left, middle, right = st.columns([2, 2, 1])
+topics = {topic.slug: t(f"topics.{topic.slug}.nav") for topic in TOPICS if built(topic.slug)}
+verdicts = {verdict.value: ledger.verdict(verdict.value) for verdict in Verdict}
+
+
+def pills(label: str, words: dict[str, str], key: str) -> list[str]:
+    """Codes to choose from, all chosen at first."""
+    return st.pills(
+        label, words, selection_mode="multi", default=words, format_func=words.get, key=key
+    )
+
+
+left, middle, right = st.columns([2, 3, 2])
 with left:
-    wanted_topics = st.pills(
-        t("claims.topic"), topics, selection_mode="multi", default=topics,
-        format_func=lambda slug: t(f"topics.{slug}.nav"), key="claims.topics",
-    )  # fmt: skip
+    chosen_topics = pills(t("claims.topic"), topics, "claims.topics")
 with middle:
-    wanted_verdicts = st.pills(
-        t("claims.verdicts"), [v.value for v in Verdict], selection_mode="multi",
-        default=[v.value for v in Verdict], format_func=ledger.verdict, key="claims.verdict",
-    )  # fmt: skip
+    chosen_verdicts = pills(t("claims.verdicts"), verdicts, "claims.verdict")
 with right:
     word = st.text_input(t("claims.search"), key="claims.search", max_chars=80)
 
-found = ledger.select(all_claims(), wanted_topics, wanted_verdicts, word)
+found = ledger.select(all_claims(), chosen_topics, chosen_verdicts, word)
 st.caption(t("claims.found", found=len(found), all=len(all_claims())))
 for claim in found:
     ledger.row(claim, claim.topic)

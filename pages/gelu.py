@@ -231,7 +231,7 @@ lab.panel(
     grid,
     presets={
         "coarse": lambda now: core.GridConfig(step="0.1"),
-        "lost": lambda now: replace(now, start=2.0),
+        "other": lambda now: replace(now, start=0.5),
     },
 )
 lab.panel(

@@ -5,11 +5,11 @@ words and options alone, so it is built once and kept; a moving control only cha
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import altair as alt
 import pandas as pd
@@ -35,8 +35,12 @@ COLORS: Mapping[str, str] = {
     "silu": GREEN,
     "relu": PINK,
     "own": OLIVE,
+    "tanh-fused": PINK,
+    "silu-fused": GREEN,
+    "scipy-exact": OLIVE,
 }
 HEIGHT = 360
+ScaleKind = Literal["linear", "log", "symlog"]
 
 
 @dataclass(frozen=True)
@@ -66,8 +70,8 @@ def lines(
     y_title: str,
     series: str | None = None,
     names: Mapping[str, str] | None = None,
-    x_scale: str = "linear",
-    y_scale: str = "linear",
+    x_scale: ScaleKind = "linear",
+    y_scale: ScaleKind = "linear",
     y_domain: tuple[float, float] | None = None,
     points: pd.DataFrame | None = None,
     rules: pd.DataFrame | None = None,
@@ -93,7 +97,7 @@ def bars(
     y_title: str,
     series: str | None = None,
     names: Mapping[str, str] | None = None,
-    y_scale: str = "linear",
+    y_scale: ScaleKind = "linear",
     y_domain: tuple[float, float] | None = None,
 ) -> Figure:
     """One bar per row, side by side where `series` splits a place on the x axis."""
@@ -119,10 +123,10 @@ def intervals(
     y_title: str,
     series: str,
     names: Mapping[str, str],
-    x_scale: str = "linear",
-    y_scale: str = "linear",
+    x_scale: ScaleKind = "linear",
+    y_scale: ScaleKind = "linear",
 ) -> Figure:
-    """Measured points with their spread in x, each labelled with its name."""
+    """Measured points with their spread in x, one per row of the table."""
     spec = _intervals(x, low, high, y, x_title, y_title, series, _pairs(names), x_scale, y_scale)
     return Figure(spec, _tables(table=table))
 
@@ -130,16 +134,12 @@ def intervals(
 # ---- specifications: built once per set of words and options
 
 
-def _keeps(build: Callable[..., alt.LayerChart]) -> Callable[..., dict[str, Any]]:
-    """Build a specification once for each set of arguments."""
-    return lru_cache(maxsize=512)(lambda *arguments: build(*arguments).to_dict())
-
-
-@_keeps
+@lru_cache(maxsize=512)
 def _lines(
-    x: str, y: str, x_title: str, y_title: str, series: str | None, names: tuple, x_scale: str,
-    y_scale: str, y_domain: tuple[float, float] | None, has_points: bool, has_rules: bool,
-) -> alt.LayerChart:  # fmt: skip
+    x: str, y: str, x_title: str, y_title: str, series: str | None, names: tuple,
+    x_scale: ScaleKind, y_scale: ScaleKind, y_domain: tuple[float, float] | None,
+    has_points: bool, has_rules: bool,
+) -> dict[str, Any]:  # fmt: skip
     across = alt.X(
         x, type="quantitative", title=x_title, axis=_axis(x_scale),
         scale=alt.Scale(type=x_scale, nice=False),
@@ -158,10 +158,10 @@ def _lines(
         layers.insert(0, _rules(y_title, y_scale, y_domain))
     if has_points:
         layers.append(_points(across, up, x, x_title, y, y_title))
-    return _framed(alt.layer(*layers))
+    return _framed(*layers)
 
 
-def _rules(y_title: str, y_scale: str, y_domain: tuple[float, float] | None) -> alt.Chart:
+def _rules(y_title: str, y_scale: ScaleKind, y_domain: tuple[float, float] | None) -> alt.Chart:
     up = _up("y", y_title, y_scale, y_domain)
     dashed = alt.Chart(alt.NamedData("rules")).mark_rule(strokeDash=[5, 4], color=GRAY)
     return dashed.encode(up)
@@ -174,66 +174,62 @@ def _points(across: alt.X, up: alt.Y, x: str, x_title: str, y: str, y_title: str
     return marks.encode(across, up, tooltip=_tooltip(x, x_title, y, y_title, None))
 
 
-@_keeps
+@lru_cache(maxsize=512)
 def _bars(
     x: str, y: str, x_title: str, y_title: str, series: str | None, names: tuple,
-    y_scale: str, y_domain: tuple[float, float] | None,
-) -> alt.LayerChart:  # fmt: skip
+    y_scale: ScaleKind, y_domain: tuple[float, float] | None,
+) -> dict[str, Any]:  # fmt: skip
     across = alt.X(x, type="ordinal", title=x_title, sort=None, axis=alt.Axis(labelAngle=0))
     up = _up(y, y_title, y_scale, y_domain)
     chart = alt.Chart(alt.NamedData("table")).mark_bar(clip=True).encode(
         across, up, color=_color(series, names), tooltip=_tooltip(x, x_title, y, y_title, series)
     )  # fmt: skip
     beside = chart.encode(xOffset=alt.XOffset(series, type="nominal")) if series else chart
-    return _framed(alt.layer(beside))
+    return _framed(beside)
 
 
-@_keeps
-def _histogram(low: str, high: str, count: str, x_title: str, y_title: str) -> alt.LayerChart:
+@lru_cache(maxsize=512)
+def _histogram(low: str, high: str, count: str, x_title: str, y_title: str) -> dict[str, Any]:
     bins = alt.Chart(alt.NamedData("table")).mark_rect(stroke=None, color=BLUE)
     across = alt.X(low, type="quantitative", title=x_title, axis=_axis("linear"))
     base = alt.Y("zero", type="quantitative", title=y_title, axis=_axis("linear"))
     tip = _tooltip(low, x_title, count, y_title, None)
     shape = bins.transform_calculate(zero="0").encode(across, alt.X2(high), base, tooltip=tip)
-    return _framed(alt.layer(shape.encode(alt.Y2(count))))
+    return _framed(shape.encode(alt.Y2(count)))
 
 
-@_keeps
+@lru_cache(maxsize=512)
 def _intervals(
     x: str, low: str, high: str, y: str, x_title: str, y_title: str, series: str, names: tuple,
-    x_scale: str, y_scale: str,
-) -> alt.LayerChart:  # fmt: skip
+    x_scale: ScaleKind, y_scale: ScaleKind,
+) -> dict[str, Any]:  # fmt: skip
     base = alt.Chart(alt.NamedData("table")).encode(
         _up(y, y_title, y_scale, None),
-        color=_color(series, names, legend=False),
+        color=_color(series, names),
     )
     place = alt.X(
         x, type="quantitative", title=x_title, axis=_axis(x_scale), scale=alt.Scale(type=x_scale)
     )
-    label = alt.Text("label", type="nominal")
-    named = base.transform_calculate(label=f"({json.dumps(dict(names))})[datum.{series}]")
     return _framed(
-        alt.layer(
-            base.mark_rule(strokeWidth=2).encode(alt.X(low, type="quantitative"), alt.X2(high)),
-            base.mark_point(filled=True, size=80, opacity=1).encode(
-                place, tooltip=_tooltip(x, x_title, y, y_title, series)
-            ),
-            named.mark_text(align="left", dx=8, dy=-8).encode(place, label),
-        )
+        base.mark_rule(strokeWidth=2).encode(alt.X(low, type="quantitative"), alt.X2(high)),
+        base.mark_point(filled=True, size=80, opacity=1).encode(
+            place, tooltip=_tooltip(x, x_title, y, y_title, series)
+        ),
     )
 
 
-def _framed(chart: alt.LayerChart) -> alt.LayerChart:
-    return chart.properties(height=HEIGHT).configure_legend(orient="top", title=None, labelLimit=0)
+def _framed(*layers: alt.Chart) -> dict[str, Any]:
+    chart = alt.layer(*layers).properties(height=HEIGHT)
+    return chart.configure_legend(orient="top", title=None, labelLimit=0).to_dict()
 
 
-def _up(y: str, title: str, scale: str, domain: tuple[float, float] | None) -> alt.Y:
+def _up(y: str, title: str, scale: ScaleKind, domain: tuple[float, float] | None) -> alt.Y:
     return alt.Y(
         y, type="quantitative", title=title, axis=_axis(scale), scale=_scale(scale, domain)
     )
 
 
-def _axis(scale: str) -> alt.Axis:
+def _axis(scale: ScaleKind) -> alt.Axis:
     """A log axis names whole powers only, and draws no thicket of lines between them."""
     if scale != "log":
         return alt.Axis(tickCount=7)
@@ -242,7 +238,7 @@ def _axis(scale: str) -> alt.Axis:
     return alt.Axis(labelExpr=words, tickCount=6)
 
 
-def _scale(kind: str, domain: tuple[float, float] | None) -> alt.Scale:
+def _scale(kind: ScaleKind, domain: tuple[float, float] | None) -> alt.Scale:
     options: dict[str, Any] = {"type": kind, "zero": False} if kind == "linear" else {"type": kind}
     if kind == "symlog":
         options["constant"] = 1e-3
@@ -251,7 +247,7 @@ def _scale(kind: str, domain: tuple[float, float] | None) -> alt.Scale:
     return alt.Scale(**options)
 
 
-def _color(series: str | None, names: tuple, *, legend: bool = True) -> Any:
+def _color(series: str | None, names: tuple) -> Any:
     """Fixed colors per code; the legend shows the words."""
     if series is None:
         return alt.value(BLUE)
@@ -259,7 +255,9 @@ def _color(series: str | None, names: tuple, *, legend: bool = True) -> Any:
     spare = iter(PALETTE)
     colors = [COLORS.get(code) or next(spare) for code in codes]
     label = f"({json.dumps(dict(names))})[datum.label]"
-    key = alt.Legend(labelExpr=label, symbolType="stroke") if legend else None
+    # On a phone the words stand below each other instead of running out of the picture.
+    columns = alt.ExprRef("width < 420 ? 1 : 4")
+    key = alt.Legend(labelExpr=label, symbolType="stroke", columns=columns)
     return alt.Color(
         series, type="nominal", scale=alt.Scale(domain=codes, range=colors), legend=key
     )

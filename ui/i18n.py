@@ -1,15 +1,16 @@
-"""Two languages: `t("gelu.title")` is the reader's word for that key."""
+"""Two languages: `t("gelu.ripple.title")` is the reader's word for that key."""
 
 import streamlit as st
 
 from ui.catalogue import LANGUAGES, words
 
-KEY = "lang"
+KEY = "lang"  # of the switch, and in the address
+_CHOSEN = "_language"  # outlives the switch, whose state Streamlit may drop between pages
 
 
 def language() -> str:
     """The reader's language; English until the frame has chosen."""
-    return st.session_state.get(KEY) or "en"
+    return st.session_state.get(_CHOSEN, "en")
 
 
 def t(key: str, **values: object) -> str:
@@ -29,8 +30,11 @@ def has(key: str) -> bool:
 
 def choose() -> None:
     """The language switch of the frame: the address decides, then the browser's locale."""
-    if KEY not in st.session_state:
-        st.session_state[KEY] = _asked_for() or _preferred()
+    if _CHOSEN not in st.session_state:
+        st.session_state[_CHOSEN] = _asked_for() or _preferred()
+    if st.session_state.get(KEY) is None:
+        st.session_state[KEY] = st.session_state[_CHOSEN]
+    st.session_state[_CHOSEN] = st.session_state[KEY]
     st.segmented_control(
         t("app.language"),
         LANGUAGES,

@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import pandas as pd
@@ -284,7 +284,7 @@ def _take(slug: str, recorder: takeaway.Recorder) -> None:
             file = f"{name}-{field}.csv"
             st.download_button(
                 t("app.download", file=file),
-                lambda t=table: takeaway.csv(t),
+                partial(takeaway.csv, table),
                 file,
                 on_click="ignore",
             )
@@ -306,18 +306,21 @@ def _papers(slug: str) -> list[str]:
 def _tell_what_was_mended(slug: str) -> None:
     """Say once what in the address could not be taken as it stood."""
     came = address.arrival()
-    said = [
-        t(
-            f"app.mended.{item.problem}",
-            knob=t(f"{slug}.{item.panel}.{item.knob}"),
-            text=item.text[:40],
-            value=item.value,
-        )
-        for item in came.mended
-    ]
+    said = [_mending(slug, item) for item in came.mended]
     if came.unread:
-        said.append(t("app.mended.unread", names=", ".join(came.unread)[:200]))
+        said.append(t("app.mended.unread", names=_quoted(", ".join(came.unread))))
     if said:
         came.notice.info("\n".join(f"- {line}" for line in said), icon=":material/link:")
     came.mended.clear()
     came.params.clear()
+
+
+def _mending(slug: str, item: address.Mended) -> str:
+    value = _word(slug, item.value) if isinstance(item.value, str) else item.value
+    knob = t(f"{slug}.{item.panel}.{item.knob}")
+    return t(f"app.mended.{item.problem}", knob=knob, text=_quoted(item.text), value=value)
+
+
+def _quoted(text: str) -> str:
+    """Text from outside, short and as code: no Markdown of it is obeyed."""
+    return "`" + text[:60].replace("`", "").replace("\n", " ") + "`"

@@ -39,7 +39,6 @@ from core.gelu.network import (
     forward,
     train,
 )
-from core.gelu.optimality import NoConvergence
 from core.gelu.post_fit import (
     grid_objective,
     grid_objective_sigmoid,
@@ -63,6 +62,7 @@ from core.gelu.rounding import Rounding, RoundingConfig, rounding
 from core.gelu.speed import Speed, SpeedConfig, machine, measure_speed, shipped_speed, speed
 from core.gelu.taylor import local_coefficients, taylor_residual
 from core.gelu.why import Why, WhyConfig, inner_polynomial, sign_flip, why
+from core.numerics import NoConvergence
 
 __all__ = [
     "CLAIMS",

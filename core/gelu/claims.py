@@ -201,7 +201,7 @@ def _sign_change(lead: Callable[[np.ndarray], np.ndarray]) -> float:
     turns = np.flatnonzero(np.diff(np.sign(lead(x))))
     if not len(turns):
         return math.nan
-    return brentq(lambda at: lead(np.array(at)), x[turns[0]], x[turns[0] + 1])
+    return brentq(lambda at: lead(np.array([at])).item(), x[turns[0]], x[turns[0] + 1])
 
 
 def _constant(form: str, verdict: Verdict, gap: float) -> Evidence:
@@ -225,7 +225,7 @@ def _constant(form: str, verdict: Verdict, gap: float) -> Evidence:
 CLAIMS: tuple[Claim, ...] = tuple(
     Claim(f"gelu.{name}", source, cost, expects, check)
     for name, source, cost, expects, check in [
-        ("G1", "§2, eq. (1)–(2)", Cost.INSTANT, Verdict.CONDITIONAL, same_optimum),
+        ("G1", "§2, eq. (1)–(2)", Cost.SECONDS, Verdict.CONDITIONAL, same_optimum),
         ("G2", "§2, eq. (2), (5)", Cost.INSTANT, Verdict.HOLDS, odd_candidates),
         ("G3", "§3.1, eq. (6)–(8)", Cost.INSTANT, Verdict.HOLDS, local_expansion),
         ("G4", "§3.1, eq. (8)", Cost.INSTANT, Verdict.HOLDS, local_against_hybrid),

@@ -17,13 +17,10 @@ from scipy.optimize import root
 
 from core.gelu.family import Problem
 from core.gelu.ripples import Extrema, extrema, nodes, nodes_between_zeros
+from core.numerics import NoConvergence
 
 HELD = 0.02  # an extremum with a smaller share of the weights does not hold the optimum
 TOLERANCE = 1e-9  # of the conditions, in units of the error's own size
-
-
-class NoConvergence(RuntimeError):
-    """A fit that did not reach its optimum; the message says where it stopped."""
 
 
 @dataclass(frozen=True)

@@ -13,37 +13,40 @@ from scipy.special import erf, expit
 
 from core.gelu.fit import fit
 from core.gelu.functions import LINEAR
-from core.gelu.optimality import NoConvergence
+from core.numerics import NoConvergence
 
 OPTIONS = {"xtol": 1e-10, "ftol": 1e-10, "maxiter": 100_000}
 STALLED = 1.01  # a result this many times worse than the true optimum has not arrived
 
 
-def grid_objective(b: float, step: float = 0.001) -> float:
+def grid_objective(b: int | float, step: int | float = 0.001) -> float:
     """max |erf(x / sqrt 2) - tanh(a x + b x^3)| over the grid 0, step, ... below 4: eq. (12)."""
     x, target = _grid(step)
     return float(np.abs(target - np.tanh(LINEAR * x + b * x**3)).max())
 
 
-def grid_objective_sigmoid(slope: float, step: float = 0.001) -> float:
+def grid_objective_sigmoid(slope: int | float, step: int | float = 0.001) -> float:
     """max |Phi(x) - sigma(slope x)| over the same grid: eq. (14)."""
     x, target = _grid(step)
     return float(np.abs((1 + target) / 2 - expit(slope * x)).max())
 
 
-def post_fit(step: float = 0.001, start: float = 0.0) -> float:
+def post_fit(step: int | float = 0.001, start: int | float = 0.0) -> float:
     """b of eq. (13). Raises NoConvergence where Powell's method stalls far from the optimum."""
     best = 2 * _least_error("tanh-cubic")  # erf spans twice what Phi does
     return _powell(grid_objective, step, start, best)
 
 
-def post_fit_sigmoid(step: float = 0.001, start: float = 0.0) -> float:
+def post_fit_sigmoid(step: int | float = 0.001, start: int | float = 0.0) -> float:
     """The slope of eq. (15), by the same recipe. Raises NoConvergence where Powell stalls."""
     return _powell(grid_objective_sigmoid, step, start, _least_error("sigmoid"))
 
 
 def _powell(
-    objective: Callable[[float, float], float], step: float, start: float, best: float
+    objective: Callable[[float, float], float],
+    step: int | float,
+    start: int | float,
+    best: int | float,
 ) -> float:
     if not 0 < step <= 1:
         raise ValueError(f"step is {step}, but must be above 0 and at most 1")
@@ -58,6 +61,6 @@ def _least_error(form: str) -> float:
 
 
 @lru_cache(maxsize=8)
-def _grid(step: float) -> tuple[np.ndarray, np.ndarray]:
+def _grid(step: int | float) -> tuple[np.ndarray, np.ndarray]:
     x = np.arange(0, 4, step)
     return x, erf(x / np.sqrt(2))

@@ -70,7 +70,7 @@ def nodes_between_zeros(
 
 
 def _turn(problem: Problem, theta: np.ndarray, low: float, high: float) -> float:
-    return brentq(lambda x: problem.slope(np.array(x), theta), low, high, xtol=1e-14)
+    return brentq(lambda x: problem.slope(np.array([x]), theta).item(), low, high, xtol=1e-14)
 
 
 def _knots(reach: float) -> np.ndarray:

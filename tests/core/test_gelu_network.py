@@ -1,0 +1,172 @@
+"""The swapped network: exact against exact is nothing, worse approximations drift further."""
+
+import hashlib
+import importlib
+import threading
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from core import gelu as core
+
+pretrained = importlib.import_module("core.gelu.pretrained")
+network = importlib.import_module("core.gelu.network")
+QUICK = core.TrainConfig(depth=2, epochs=3)
+
+
+def last(config: core.TrainConfig) -> core.Snapshot:
+    *_, snapshot = core.train(config)
+    return snapshot
+
+
+@pytest.mark.parametrize("depth", [2, 4, 8])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_shipped_networks_have_the_accuracy_and_hash_of_their_cards(depth: int, seed: int) -> None:
+    card = core.load_card(depth, seed)
+    weights = core.load_network(depth, seed)
+    content = (pretrained.network_folder(depth, seed) / "model.safetensors").read_bytes()
+    assert hashlib.sha256(content).hexdigest() == card["sha256"]
+    assert core.accuracy(weights, core.gelu) == pytest.approx(card["metrics"]["test_accuracy"])
+    assert core.accuracy(weights, core.gelu) > 0.95
+    assert len(weights) == 2 * (depth + 1)
+
+
+def test_forward_is_the_torch_module_of_the_same_weights() -> None:
+    weights = core.load_network(2, 0)
+    linears = [torch.nn.utils.skip_init(torch.nn.Linear, 64, n) for n in (64, 64, 10)]
+    for k, linear in enumerate(linears):
+        linear.load_state_dict({"weight": weights[f"weight{k}"], "bias": weights[f"bias{k}"]})
+    gelu = torch.nn.GELU()
+    module = torch.nn.Sequential(linears[0], gelu, linears[1], gelu, linears[2])
+    x = core.digits().test_x
+    torch.testing.assert_close(core.forward(weights, x, F.gelu)[-1], module(x).detach())
+
+
+@pytest.mark.parametrize("depth", ["2", "4", "8"])
+def test_a_worse_approximation_drifts_further_in_every_layer(depth: str) -> None:
+    results = [
+        core.drift(core.NetworkConfig(activation=name, depth=depth))
+        for name in ("tanh", "sigmoid", "silu")
+    ]
+    for near, far in pairwise(results):
+        assert (near.by_layer["relative_drift"] < far.by_layer["relative_drift"]).all()
+        assert (near.logits["drift"] < far.logits["drift"]).all()
+    assert len(results[0].by_layer) == int(depth) + 1
+    assert results[0].flipped == 0
+
+
+@pytest.mark.parametrize("name", ["tanh", "sigmoid", "silu", "relu", "own"])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_drift_tables_are_consistent(name: str, seed: int) -> None:
+    result = core.drift(core.NetworkConfig(activation=name, slope=1.3, seed=seed))
+    assert result.histogram["count"].sum() == 360 * 10
+    assert result.logits["drift"].is_monotonic_increasing
+    extent = max(abs(result.histogram["low"].min()), abs(result.histogram["high"].max()))
+    assert extent == pytest.approx(result.logits["drift"].iloc[-1], rel=1e-4)
+    assert abs(result.accuracy_exact - result.accuracy_swapped) <= result.flipped + 1e-12
+    assert result.logit_scale > 0
+
+
+def test_own_slope_covers_the_named_sigmoids() -> None:
+    for name, slope in (("sigmoid", 1.702), ("silu", 1.0)):
+        own = core.drift(core.NetworkConfig(activation="own", slope=slope))
+        named = core.drift(core.NetworkConfig(activation=name))
+        assert own.logits["drift"].tolist() == pytest.approx(
+            named.logits["drift"].tolist(), rel=1e-3
+        )
+
+
+def test_no_swap_is_no_drift(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(network.SWAPS, "tanh", core.gelu)
+    result = core.drift(core.NetworkConfig(activation="tanh"))
+    assert result.by_layer["relative_drift"].max() == 0
+    assert result.flipped == 0
+
+
+def test_training_lowers_the_loss_and_learns() -> None:
+    snapshots = list(core.train(core.TrainConfig(depth=2, epochs=6)))
+    assert [snapshot.epoch for snapshot in snapshots] == [1, 2, 3, 4, 5, 6]
+    assert snapshots[-1].loss < 0.5 * snapshots[0].loss
+    assert snapshots[-1].accuracy > 0.8
+
+
+def test_a_seed_decides_the_weights() -> None:
+    first, again = last(QUICK), last(QUICK)
+    other = last(core.TrainConfig(depth=2, epochs=3, seed=1))
+    assert all(torch.equal(first.weights[k], again.weights[k]) for k in first.weights)
+    assert not torch.equal(first.weights["weight0"], other.weights["weight0"])
+
+
+def test_four_threads_with_one_seed_start_from_the_same_weights() -> None:
+    found: list[torch.Tensor] = []
+
+    def start() -> None:
+        for _ in range(50):
+            generator = torch.Generator().manual_seed(3)
+            found.append(network.initial_weights(1, generator)["weight0"])
+
+    threads = [threading.Thread(target=start) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 200
+    assert all(torch.equal(found[0], other) for other in found)
+
+
+def test_training_leaves_the_global_random_state_alone() -> None:
+    before = torch.get_rng_state()
+    last(core.TrainConfig(depth=1, epochs=1))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_retrained_networks_are_all_good_whatever_the_activation() -> None:
+    table = core.retrained()
+    assert set(table["activation"]) == {"exact", "tanh", "sigmoid", "silu", "relu"}
+    assert (table.groupby("activation")["seed"].nunique() == 3).all()
+    assert table["accuracy"].min() > 0.95
+
+
+def test_the_script_keeps_what_it_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pretrained, "FOLDER", tmp_path)
+    weights = last(core.TrainConfig(depth=1, epochs=1)).weights
+    pretrained.save_network(1, 0, weights, {"seed": 0})
+    assert core.load_card(1, 0)["seed"] == 0
+    loaded = core.load_network(1, 0)
+    assert all(torch.equal(loaded[name], weights[name]) for name in weights)
+
+
+@pytest.fixture
+def shipped_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    weights = core.load_network(2, 0)
+    monkeypatch.setattr(pretrained, "FOLDER", tmp_path)
+    pretrained.save_network(2, 0, weights, {"seed": 0})
+    return tmp_path / "network-d2-s0"
+
+
+@pytest.mark.parametrize("at", [0, 100, -1])
+def test_a_flipped_bit_in_the_weights_is_found(shipped_copy: Path, at: int) -> None:
+    path = shipped_copy / "model.safetensors"
+    content = bytearray(path.read_bytes())
+    content[at] ^= 1
+    path.write_bytes(bytes(content))
+    with pytest.raises(ValueError, match=r"model\.safetensors is damaged"):
+        core.drift(core.NetworkConfig(depth="2"))
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]"])
+def test_a_damaged_card_is_refused(shipped_copy: Path, content: str) -> None:
+    (shipped_copy / "meta.json").write_text(content)
+    with pytest.raises(ValueError, match=r"meta.json is damaged"):
+        core.load_network(2, 0)
+
+
+def test_a_missing_file_is_named(shipped_copy: Path) -> None:
+    (shipped_copy / "model.safetensors").unlink()
+    with pytest.raises(ValueError, match=r"network-d2-s0/model\.safetensors is missing"):
+        core.load_network(2, 0)
+    with pytest.raises(ValueError, match=r"retrained\.json is missing"):
+        core.retrained()

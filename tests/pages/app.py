@@ -1,0 +1,58 @@
+"""Open pages of the dashboard without a browser."""
+
+import io
+import json
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+from streamlit.testing.v1 import AppTest
+
+from core.topics import TOPICS, built
+from tests.conftest import ROOT
+
+BUILT = [topic.slug for topic in TOPICS if built(topic.slug)]
+
+
+def open_page(page: str, language: str = "en", **params: str) -> AppTest:
+    """A page as a reader finds it who follows a link with these parameters."""
+    test = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    for name, value in {"lang": language, **params}.items():
+        test.query_params[name] = value
+    test.run()
+    return test.switch_page(f"pages/{page}.py").run()
+
+
+def text(test: AppTest) -> str:
+    """All text of the page."""
+    kinds = (test.title, test.header, test.markdown, test.caption, test.info, test.warning)
+    return "\n".join(element.value for kind in kinds for element in kind)
+
+
+def charts(test: AppTest) -> list[Any]:
+    """The charts of the page: each has .spec (JSON), .alt and .datasets (Arrow)."""
+    return [element.proto for element in test.get("vega_lite_chart")]
+
+
+def table(chart: Any) -> pd.DataFrame:
+    """The first table that a chart draws."""
+    return pa.ipc.open_stream(io.BytesIO(chart.datasets[0].data.data)).read_pandas()
+
+
+def axis_titles(chart: Any) -> set[str]:
+    """Every axis title of a chart."""
+    found: set[str] = set()
+
+    def walk(node: Any) -> None:
+        if isinstance(node, dict):
+            found.update(
+                node[axis]["title"] for axis in ("x", "y") if "title" in node.get(axis, {})
+            )
+            for value in node.values():
+                walk(value)
+        elif isinstance(node, list):
+            for value in node:
+                walk(value)
+
+    walk(json.loads(chart.spec).get("layer"))
+    return found

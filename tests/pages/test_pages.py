@@ -1,0 +1,114 @@
+"""Every page in both languages, every control to its ends, every panel alive."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.knobs import Choice, knobs
+from core.topics import TOPICS, built
+from tests.pages.app import BUILT, axis_titles, charts, open_page, text
+from ui.catalogue import LANGUAGES, equations, words
+
+WIDGETS = ("button_group", "selectbox", "slider")
+ANNOUNCED = [topic.slug for topic in TOPICS if not built(topic.slug)]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("slug", BUILT)
+def test_a_topic_page_asks_its_question_and_draws_its_charts(slug: str, language: str) -> None:
+    page = open_page(slug, language)
+    assert not page.exception
+    assert page.title[0].value == words(language)[f"topics.{slug}.question"]
+    assert len(charts(page)) >= 5
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_home_names_every_topic(language: str) -> None:
+    page = open_page("home", language)
+    assert not page.exception
+    for topic in TOPICS:
+        assert words(language)[f"topics.{topic.slug}.question"] in text(page)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_ledger_lists_claims_and_filters_them(language: str) -> None:
+    page = open_page("claims", language)
+    assert not page.exception
+    everything = len(page.expander)
+    page.get_by_key("claims.verdict").set_value(["open"])
+    page.run()
+    assert 0 < len(page.expander) < everything
+    page.get_by_key("claims.search").set_value("no such words")
+    page.run()
+    assert len(page.expander) == 0
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("slug", ANNOUNCED)
+def test_an_announced_topic_says_so_and_links_its_post(slug: str, language: str) -> None:
+    source = (
+        "from ui import frame, i18n, lab\n"
+        "import streamlit as st\n"
+        f"st.session_state['_language'] = {language!r}\n"
+        f"lab.announced({slug!r})\n"
+    )
+    page = AppTest.from_string(source, default_timeout=60).run()
+    assert not page.exception
+    assert page.title[0].value == words(language)[f"topics.{slug}.question"]
+    assert words(language)["app.announced"] in text(page)
+    assert "https://kexue.fm/archives/" in text(page)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("slug", BUILT)
+def test_every_control_goes_to_both_ends(slug: str, language: str) -> None:
+    page = open_page(slug, language)
+    drawn = len(charts(page))
+    for end in ("min", "max"):
+        for slider in page.slider:
+            slider.set_value(getattr(slider, end))
+        for toggle in page.toggle:
+            toggle.set_value(end == "max")
+        page.run()
+        assert not page.exception
+        assert len(charts(page)) == drawn
+
+
+@pytest.mark.parametrize("slug", BUILT)
+def test_every_option_of_every_choice_draws(slug: str) -> None:
+    page = open_page(slug)
+    drawn = len(charts(page))
+    choices = choices_of(page, slug)
+    for turn in range(max(len(options) for options in choices.values())):
+        for key, options in choices.items():
+            page.get_by_key(key).set_value(options[turn % len(options)])
+        page.run()
+        assert not page.exception
+        assert len(charts(page)) == drawn
+
+
+def choices_of(page: AppTest, slug: str) -> dict[str, tuple[str, ...]]:
+    """The choices of a page with their codes, read from the Configs of its panels."""
+    widgets = [widget for kind in WIDGETS for widget in page.main.get(kind)]
+    panels = {w.key.split(".")[1] for w in widgets if w.key and w.key.startswith(f"{slug}.")}
+    configs = {panel: page.session_state[f"_kept.{slug}.{panel}"] for panel in panels}
+    return {
+        f"{slug}.{panel}.{knob.name}": knob.domain.options
+        for panel, config in configs.items()
+        for knob in knobs(type(config))
+        if isinstance(knob.domain, Choice)
+    }
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("slug", BUILT)
+def test_every_chart_states_its_finding_and_names_its_axes(slug: str, language: str) -> None:
+    for chart in charts(open_page(slug, language)):
+        assert len(chart.alt) > 10
+        assert len(axis_titles(chart)) == 2
+        assert not axis_titles(chart) & {"value", "variable", "curve", None, ""}
+
+
+@pytest.mark.parametrize("slug", BUILT)
+def test_every_numbered_equation_is_on_the_page(slug: str) -> None:
+    shown = "\n".join(element.value for element in open_page(slug).latex)
+    assert [row.number for row in equations(slug) if row.latex not in shown] == []

@@ -1,0 +1,82 @@
+"""Two languages with equal keys, and every equation tied to what computes it."""
+
+import importlib
+import re
+import string
+from pathlib import Path
+
+import pytest
+
+from core.claims import all_claims, shipped
+from core.topics import TOPICS, built, topic
+from tests.conftest import ROOT
+from ui.catalogue import LANGUAGES, equations, words
+
+BUILT = [row.slug for row in TOPICS if built(row.slug)]
+SOURCES = [
+    ROOT / "app.py",
+    *sorted((ROOT / "ui").glob("*.py")),
+    *sorted((ROOT / "pages").glob("*.py")),
+]
+
+
+def placeholders(text: str) -> set[str]:
+    """The {names} of a text; a text with LaTeX has braces that are none."""
+    try:
+        return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+    except ValueError:
+        return set()
+
+
+def test_both_languages_have_equal_keys() -> None:
+    english, chinese = (set(words(language)) for language in LANGUAGES)
+    assert english ^ chinese == set()
+
+
+def test_both_languages_have_equal_placeholders() -> None:
+    english, chinese = (words(language) for language in LANGUAGES)
+    differ = {key for key in english if placeholders(english[key]) != placeholders(chinese[key])}
+    assert differ == set()
+
+
+def test_no_text_is_empty() -> None:
+    assert not [key for language in LANGUAGES for key, text in words(language).items() if not text]
+
+
+def test_chinese_is_written_in_chinese() -> None:
+    """Sentences of the Chinese catalogue are not English ones left behind."""
+    english, chinese = (words(language) for language in LANGUAGES)
+    same = [key for key in english if english[key] == chinese[key] and " " in english[key]]
+    assert [key for key in same if re.search(r"[a-z]{3,} [a-z]{3,}", english[key])] == []
+
+
+@pytest.mark.parametrize("file", SOURCES, ids=lambda file: file.name)
+def test_every_key_written_in_the_code_is_in_the_catalogue(file: Path) -> None:
+    keys = re.findall(r'\bt\(\s*"([^"{}]+)"', file.read_text(encoding="utf-8"))
+    assert [key for key in keys if key not in words("en")] == []
+
+
+@pytest.mark.parametrize("slug", BUILT)
+def test_every_numbered_equation_is_there(slug: str) -> None:
+    numbers = [equation.number for equation in equations(slug)]
+    assert numbers == list(range(1, (topic(slug).equations or 0) + 1))
+
+
+@pytest.mark.parametrize("slug", BUILT)
+def test_every_equation_names_a_function_that_exists(slug: str) -> None:
+    for equation in equations(slug):
+        module, _, name = equation.function.rpartition(".")
+        assert module == f"core.{slug}"
+        assert callable(getattr(importlib.import_module(module), name))
+
+
+@pytest.mark.parametrize("slug", BUILT)
+def test_every_claim_and_each_of_its_numbers_has_words(slug: str) -> None:
+    keys = set(words("en"))
+    for claim in all_claims():
+        if claim.topic == slug:
+            number = claim.id.partition(".")[2]
+            details = shipped(slug)[claim.id].details
+            wanted = {f"{slug}.claims.{number}", f"{slug}.rules.{number}"}
+            wanted |= {f"{slug}.details.{name}" for name in details}
+            assert wanted - keys == set()

@@ -1,0 +1,146 @@
+"""The chart verbs, and colors that everybody can tell apart."""
+
+import itertools
+import json
+import tomllib
+from pathlib import Path
+
+import altair as alt
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.conftest import ROOT
+from ui import charts
+
+THEME = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))["theme"]
+SCHEMES = ("light", "dark")
+
+# Machado, Oliveira & Fernandes 2009, severity 1, on linear RGB.
+DEFICIENCIES = {
+    "protanopia": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "deuteranopia": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+    "tritanopia": [
+        [1.255528, -0.076749, -0.178779],
+        [-0.078411, 0.930809, 0.147602],
+        [0.004733, 0.691367, 0.303900],
+    ],
+}
+
+
+def linear(color: str) -> np.ndarray:
+    srgb = np.array([int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+
+
+def luminance(color: str) -> float:
+    return float(linear(color) @ [0.2126, 0.7152, 0.0722])
+
+
+def contrast(one: str, other: str) -> float:
+    low, high = sorted([luminance(one), luminance(other)])
+    return (high + 0.05) / (low + 0.05)
+
+
+def lab(rgb: np.ndarray) -> np.ndarray:
+    """CIE L*a*b* of linear RGB, white D65."""
+    to_xyz = np.array(
+        [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+    )
+    xyz = to_xyz @ np.clip(rgb, 0, 1) / [0.9505, 1.0, 1.089]
+    x, y, z = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+@pytest.fixture
+def waves() -> pd.DataFrame:
+    x = np.linspace(0, 1, 5)
+    tables = [pd.DataFrame({"x": x, "y": x**k, "curve": c}) for k, c in ((1, "exact"), (2, "tanh"))]
+    return pd.concat(tables, ignore_index=True)
+
+
+def drawn(waves: pd.DataFrame, **options: object) -> charts.Figure:
+    settings = {
+        "x": "x", "y": "y", "x_title": "input", "y_title": "output", "series": "curve",
+        "names": {"exact": "exact", "tanh": "tanh [a]'s"},
+    }  # fmt: skip
+    return charts.lines(waves, **(settings | options))  # type: ignore[arg-type]
+
+
+def test_a_figure_is_a_valid_chart_that_shows_its_table(waves: pd.DataFrame) -> None:
+    figure = drawn(waves, points=waves.head(1), rules=pd.DataFrame({"y": [0.5]}))
+    chart = alt.Chart.from_dict(figure.to_dict())  # validates against the Vega-Lite schema
+    assert chart.to_dict()["datasets"]["table"] == waves.to_dict("records")
+    assert json.loads(json.dumps(figure.to_dict()))["datasets"]["rules"] == [{"y": 0.5}]
+
+
+def test_new_data_does_not_build_a_new_specification(waves: pd.DataFrame) -> None:
+    assert drawn(waves).spec is drawn(waves * 1).spec
+    assert drawn(waves).spec is not drawn(waves, y_scale="log").spec
+
+
+def test_axes_carry_the_words_and_colors_the_codes(waves: pd.DataFrame) -> None:
+    text = json.dumps(drawn(waves).spec)
+    assert '"title": "input"' in text
+    assert '"title": "output"' in text
+    color = next(
+        layer["encoding"]["color"]
+        for layer in drawn(waves).spec["layer"]
+        if "color" in layer["encoding"]
+    )
+    assert color["scale"] == {
+        "domain": ["exact", "tanh"],
+        "range": [charts.COLORS["exact"], charts.COLORS["tanh"]],
+    }
+
+
+@pytest.mark.parametrize("kind", ["bars", "histogram", "intervals"])
+def test_every_other_verb_draws_a_valid_chart(kind: str) -> None:
+    table = pd.DataFrame({"a": [1.0, 2.0], "b": [2.0, 3.0], "c": [4.0, 5.0], "code": ["p", "q"]})
+    titles, names = {"x_title": "x", "y_title": "y"}, {"p": "P", "q": "Q"}
+    figures = {
+        "bars": lambda: charts.bars(table, x="a", y="b", **titles),
+        "histogram": lambda: charts.histogram(table, low="a", high="b", count="c", **titles),
+        "intervals": lambda: charts.intervals(
+            table, x="b", low="a", high="c", y="c", series="code", names=names, **titles
+        ),
+    }  # fmt: skip
+    chart = alt.Chart.from_dict(figures[kind]().to_dict())
+    assert len(chart.to_dict()["datasets"]["table"]) == 2
+
+
+def test_a_figure_saves_as_a_page_and_as_json(waves: pd.DataFrame, tmp_path: Path) -> None:
+    drawn(waves).save(tmp_path / "figure.html")
+    drawn(waves).save(tmp_path / "figure.json")
+    assert "vega" in (tmp_path / "figure.html").read_text(encoding="utf-8")
+    saved = json.loads((tmp_path / "figure.json").read_text(encoding="utf-8"))
+    assert len(saved["datasets"]["table"]) == len(waves)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_marks_stand_out_from_both_backgrounds(scheme: str) -> None:
+    background = THEME[scheme]["backgroundColor"]
+    assert min(contrast(color, background) for color in charts.PALETTE) >= 3
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("word", ["text", "link", "greenText", "orangeText", "redText", "grayText"])
+def test_words_are_readable_on_both_backgrounds(scheme: str, word: str) -> None:
+    for background in ("backgroundColor", "secondaryBackgroundColor"):
+        assert contrast(THEME[scheme][f"{word}Color"], THEME[scheme][background]) >= 4.5
+
+
+@pytest.mark.parametrize("deficiency", DEFICIENCIES)
+def test_series_stay_apart_for_color_blind_readers(deficiency: str) -> None:
+    simulate = np.array(DEFICIENCIES[deficiency])
+    seen = [lab(simulate @ linear(color)) for color in charts.PALETTE[:4]]
+    apart = [float(np.linalg.norm(a - b)) for a, b in itertools.combinations(seen, 2)]
+    assert min(apart) >= 10  # a just noticeable difference is about 2
