@@ -17,8 +17,9 @@ verdicts = {verdict.value: ledger.verdict(verdict.value) for verdict in Verdict}
 
 def pills(label: str, words: dict[str, str], key: str) -> list[str]:
     """Codes to choose from, all chosen at first."""
+    codes = list(words)
     return st.pills(
-        label, words, selection_mode="multi", default=words, format_func=words.get, key=key
+        label, codes, selection_mode="multi", default=codes, format_func=words.__getitem__, key=key
     )
 
 

@@ -39,21 +39,11 @@ class Arrival:
     """What the address said when the reader came to a page."""
 
     slug: str
-    params: dict[str, str]
+    params: dict[str, str]  # those that no control has taken yet
+    exact: bool  # a link names a state: what it leaves out is at its default
     settled: set[str] = field(default_factory=set)  # panels whose controls have been set
-    known: set[str] = field(default_factory=set)  # parameters that belong to a control
     mended: list[Mended] = field(default_factory=list)
     notice: Any = None  # the place in the header where a word about them goes
-
-    @property
-    def exact(self) -> bool:
-        """A link names a state: what it leaves out is at its default."""
-        return any(key.startswith(f"{self.slug}.") for key in self.params)
-
-    @property
-    def unread(self) -> list[str]:
-        """Parameters that no control of this page knows."""
-        return sorted(set(self.params) - self.known - {LANGUAGE})
 
 
 def key(slug: str, panel: str, knob: str) -> str:
@@ -65,7 +55,10 @@ def arrive(slug: str) -> None:
     """Read the address when the reader comes to a page; later runs of it keep what was read."""
     arrival = st.session_state.get("_arrival")
     if arrival is None or arrival.slug != slug:
-        st.session_state["_arrival"] = Arrival(slug, st.query_params.to_dict())
+        params = st.query_params.to_dict()
+        params.pop(LANGUAGE, None)
+        exact = any(name.startswith(f"{slug}.") for name in params)
+        st.session_state["_arrival"] = Arrival(slug, params, exact)
 
 
 def arrival() -> Arrival:
@@ -82,12 +75,12 @@ def settle(slug: str, panel: str, config_type: type[Config]) -> None:
     left = st.session_state.get(_kept(slug, panel), config_type())
     for knob in knobs(config_type):
         name = key(slug, panel, knob.name)
-        came.known.add(name)
         if name in came.params:
-            value, problem = parse(knob, came.params[name])
-            st.session_state[name] = value
+            text = came.params.pop(name)
+            st.session_state[name], problem = parse(knob, text)
             if problem:
-                came.mended.append(Mended(panel, knob.name, came.params[name], value, problem))
+                value = st.session_state[name]
+                came.mended.append(Mended(panel, knob.name, text, value, problem))
         elif name not in st.session_state:
             st.session_state[name] = knob.default if came.exact else getattr(left, knob.name)
 
@@ -131,6 +124,7 @@ def write_language() -> None:
 def link(slug: str) -> str:
     """The address of the page exactly as it stands, language included."""
     query = {LANGUAGE: language()}
+    query |= {name: text for name, text in arrival().params.items() if name.startswith(f"{slug}.")}
     for name, config in st.session_state.items():
         panel = str(name).removeprefix(_kept(slug, ""))
         if isinstance(config, Config) and panel != name:

@@ -267,28 +267,32 @@ def _cell(cell: Any, slug: str, digits: int) -> str:
 
 
 def _take(slug: str, recorder: takeaway.Recorder) -> None:
-    """Link, script and data of the figure as it stands."""
+    """Link, script and data of the figure as it stands, made when the reader asks for them."""
     if recorder.compute is None:
         return
-    name = f"{slug}-{recorder.panel}"
-    with st.popover(t("app.take_away"), icon=":material/ios_share:", type="tertiary"):
-        st.caption(t("app.link"))
-        st.code(f"{address.link(slug)}#{recorder.panel}", language=None, wrap_lines=True)
-        st.caption(t("app.script"))
-        program = takeaway.script(recorder)
-        st.code(program, height=220)
-        st.download_button(
-            t("app.download", file=f"{name}.py"), program, f"{name}.py", on_click="ignore"
-        )
-        for field, table in recorder.tables().items():
-            file = f"{name}-{field}.csv"
-            st.download_button(
-                t("app.download", file=file),
-                partial(takeaway.csv, table),
-                file,
-                on_click="ignore",
-            )
-        st.caption(t("app.picture"))
+    key = f"_take.{slug}.{recorder.panel}"
+    icon = ":material/ios_share:"
+    with st.popover(
+        t("app.take_away"), icon=icon, type="tertiary", key=key, on_change="rerun"
+    ) as box:
+        if box.open:
+            _taken(slug, recorder)
+
+
+def _taken(slug: str, recorder: takeaway.Recorder) -> None:
+    name, program = f"{slug}-{recorder.panel}", takeaway.script(recorder)
+    st.caption(t("app.link"))
+    st.code(f"{address.link(slug)}#{recorder.panel}", language=None, wrap_lines=True)
+    st.caption(t("app.script"))
+    st.code(program, height=220)
+    _download(f"{name}.py", lambda: program.encode())
+    for field, table in recorder.tables().items():
+        _download(f"{name}-{field}.csv", partial(takeaway.csv, table))
+    st.caption(t("app.picture"))
+
+
+def _download(file: str, content: Callable[[], bytes]) -> None:
+    st.download_button(t("app.download", file=file), content, file, on_click="ignore")
 
 
 # ---- words of the frame
@@ -307,8 +311,8 @@ def _tell_what_was_mended(slug: str) -> None:
     """Say once what in the address could not be taken as it stood."""
     came = address.arrival()
     said = [_mending(slug, item) for item in came.mended]
-    if came.unread:
-        said.append(t("app.mended.unread", names=_quoted(", ".join(came.unread))))
+    if came.params:
+        said.append(t("app.mended.unread", names=_quoted(", ".join(sorted(came.params)))))
     if said:
         came.notice.info("\n".join(f"- {line}" for line in said), icon=":material/link:")
     came.mended.clear()

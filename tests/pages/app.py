@@ -23,6 +23,11 @@ def open_page(page: str, language: str = "en", **params: str) -> AppTest:
     return test.switch_page(f"pages/{page}.py").run()
 
 
+def widget(test: AppTest, key: str) -> Any:
+    """The control of that key."""
+    return test.get_by_key(key)
+
+
 def text(test: AppTest) -> str:
     """All text of the page."""
     kinds = (test.title, test.header, test.markdown, test.caption, test.info, test.warning)

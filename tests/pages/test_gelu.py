@@ -11,14 +11,15 @@ from streamlit.testing.v1 import AppTest
 
 from core import gelu as core
 from tests.conftest import ROOT
-from tests.pages.app import charts, open_page, table, text
+from tests.pages.app import charts, open_page, table, text, widget
 
 BEST_SLOPE = 1.773
+PANELS = ("curves", "ripple", "refit", "grid", "why", "rounding", "speed", "drift")
 
 
 def test_a_link_sets_controls_and_what_is_drawn() -> None:
     page = open_page("gelu", **{"gelu.curves.meter": "cdf", "gelu.curves.reach": "3.5"})
-    assert page.get_by_key("gelu.curves.reach").value == 3.5
+    assert widget(page, "gelu.curves.reach").value == 3.5
     drawn = table(charts(page)[0])
     expected = core.curves(core.CurvesConfig(meter="cdf", reach=3.5)).functions
     pd.testing.assert_frame_equal(drawn, expected, check_dtype=False)
@@ -40,7 +41,7 @@ def test_a_link_that_cannot_be_taken_is_mended_with_a_word(
 ) -> None:
     page = open_page("gelu", **{f"gelu.{name}": text_in_link})
     assert not page.exception
-    assert page.get_by_key(f"gelu.{name}").value == value
+    assert widget(page, f"gelu.{name}").value == value
     assert said in page.info[0].value
     assert f"`{text_in_link}`" in page.info[0].value
 
@@ -75,7 +76,7 @@ def test_the_word_about_a_link_is_said_once() -> None:
 )  # fmt: skip
 def test_presets_of_the_dragged_constant(preset: str, target: str, coefficient: float) -> None:
     page = open_page("gelu", **{"gelu.ripple.target": target})
-    page.get_by_key(f"_preset.gelu.ripple.{preset}").click().run()
+    widget(page, f"_preset.gelu.ripple.{preset}").click().run()
     assert page.session_state["gelu.ripple.c"] == pytest.approx(coefficient, abs=5.1e-7)
 
 
@@ -89,16 +90,16 @@ def test_reset_puts_every_control_of_its_panel_back_and_no_other() -> None:
     page = open_page(
         "gelu", **{"gelu.why.degree": "5", "gelu.why.reach": "12", "gelu.curves.reach": "3"}
     )
-    page.get_by_key("_reset.gelu.why").click().run()
-    assert page.get_by_key("gelu.why.degree").value == "3"
-    assert page.get_by_key("gelu.why.reach").value == 6.0
-    assert page.get_by_key("gelu.curves.reach").value == 3.0
+    widget(page, "_reset.gelu.why").click().run()
+    assert widget(page, "gelu.why.degree").value == "3"
+    assert widget(page, "gelu.why.reach").value == 6.0
+    assert widget(page, "gelu.curves.reach").value == 3.0
 
 
 def test_a_fit_without_an_answer_says_so_and_keeps_the_last_good_one() -> None:
     page = open_page("gelu", **{"gelu.refit.target": "gelu"})
-    page.get_by_key("gelu.refit.max_iterations").set_value(1)
-    page.get_by_key("gelu.refit.form").set_value("sigmoid-quintic")
+    widget(page, "gelu.refit.max_iterations").set_value(1)
+    widget(page, "gelu.refit.form").set_value("sigmoid-quintic")
     page.run()
     assert not page.exception
     assert len(page.warning) == 1
@@ -109,7 +110,7 @@ def test_a_fit_without_an_answer_says_so_and_keeps_the_last_good_one() -> None:
 def test_another_start_of_the_search_changes_the_digits_after_the_ninth() -> None:
     page = open_page("gelu")
     formulas = [page.latex[2].value]
-    page.get_by_key("_preset.gelu.grid.other").click().run()
+    widget(page, "_preset.gelu.grid.other").click().run()
     formulas.append(page.latex[2].value)
     one, other = (float(re.search(r"b&=([0-9.]+)", f)[1]) for f in formulas)  # type: ignore[index]
     assert one != other
@@ -128,7 +129,7 @@ def test_the_numbers_react_to_a_control(panel: str, change: dict[str, str], char
     page = open_page("gelu")
     before = table(charts(page)[chart])
     for field, value in change.items():
-        page.get_by_key(f"gelu.{panel}.{field}").set_value(value)
+        widget(page, f"gelu.{panel}.{field}").set_value(value)
     page.run()
     assert not before.equals(table(charts(page)[chart]))
 
@@ -137,8 +138,8 @@ def test_the_best_slope_of_the_network_preset_is_the_best_for_gelu() -> None:
     best = core.fit("sigmoid", target="gelu", criterion="minimax").coefficients["slope"]
     assert round(best, 3) == BEST_SLOPE
     page = open_page("gelu")
-    page.get_by_key("_preset.gelu.drift.best").click().run()
-    assert page.get_by_key("gelu.drift.slope").value == BEST_SLOPE
+    widget(page, "_preset.gelu.drift.best").click().run()
+    assert widget(page, "gelu.drift.slope").value == BEST_SLOPE
 
 
 def test_measuring_the_speed_replaces_what_ships() -> None:
@@ -146,7 +147,7 @@ def test_measuring_the_speed_replaces_what_ships() -> None:
     shipped = core.shipped_speed().table["milliseconds_median"].tolist()
     speeds = next(i for i, c in enumerate(charts(page)) if "milliseconds_median" in c.spec)
     assert table(charts(page)[speeds])["milliseconds_median"].tolist() == shipped
-    page.get_by_key("_gelu.speed.measure").click().run()
+    widget(page, "_gelu.speed.measure").click().run()
     assert table(charts(page)[speeds])["milliseconds_median"].tolist() != shipped
 
 
@@ -154,8 +155,8 @@ def test_a_claim_opens_and_is_measured_again_with_the_reader_s_seed() -> None:
     page = open_page("gelu")
     page.session_state["_claim.gelu.G4"] = True
     page.run()
-    page.get_by_key("_seed.gelu.G4").set_value(7)
-    page.get_by_key("_rerun.gelu.G4").click().run()
+    widget(page, "_seed.gelu.G4").set_value(7)
+    widget(page, "_rerun.gelu.G4").click().run()
     assert not page.exception
     assert page.session_state["_evidence.gelu.G4"].seed == 7
     assert "seed 7" in text(page)
@@ -167,8 +168,11 @@ def scripts(page: AppTest) -> list[str]:
 
 def test_every_panel_hands_out_a_script_that_makes_its_figure_again(tmp_path: Path) -> None:
     page = open_page("gelu", **{"gelu.why.degree": "5", "gelu.speed.log2_size": "12"})
+    for panel in PANELS:
+        page.session_state[f"_take.gelu.{panel}"] = True
+    page.run()
     programs = scripts(page)
-    assert len(programs) == 8
+    assert len(programs) == len(PANELS)
     for number, program in enumerate(programs):
         folder = tmp_path / str(number)
         folder.mkdir()

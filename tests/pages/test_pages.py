@@ -5,7 +5,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.knobs import Choice, knobs
 from core.topics import TOPICS, built
-from tests.pages.app import BUILT, axis_titles, charts, open_page, text
+from tests.pages.app import BUILT, axis_titles, charts, open_page, text, widget
 from ui.catalogue import LANGUAGES, equations, words
 
 WIDGETS = ("button_group", "selectbox", "slider")
@@ -34,10 +34,10 @@ def test_the_ledger_lists_claims_and_filters_them(language: str) -> None:
     page = open_page("claims", language)
     assert not page.exception
     everything = len(page.expander)
-    page.get_by_key("claims.verdict").set_value(["open"])
+    widget(page, "claims.verdict").set_value(["open"])
     page.run()
     assert 0 < len(page.expander) < everything
-    page.get_by_key("claims.search").set_value("no such words")
+    widget(page, "claims.search").set_value("no such words")
     page.run()
     assert len(page.expander) == 0
 
@@ -80,7 +80,7 @@ def test_every_option_of_every_choice_draws(slug: str) -> None:
     choices = choices_of(page, slug)
     for turn in range(max(len(options) for options in choices.values())):
         for key, options in choices.items():
-            page.get_by_key(key).set_value(options[turn % len(options)])
+            widget(page, key).set_value(options[turn % len(options)])
         page.run()
         assert not page.exception
         assert len(charts(page)) == drawn

@@ -4,6 +4,7 @@ import itertools
 import json
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import altair as alt
 import numpy as np
@@ -105,7 +106,8 @@ def test_axes_carry_the_words_and_colors_the_codes(waves: pd.DataFrame) -> None:
 @pytest.mark.parametrize("kind", ["bars", "histogram", "intervals"])
 def test_every_other_verb_draws_a_valid_chart(kind: str) -> None:
     table = pd.DataFrame({"a": [1.0, 2.0], "b": [2.0, 3.0], "c": [4.0, 5.0], "code": ["p", "q"]})
-    titles, names = {"x_title": "x", "y_title": "y"}, {"p": "P", "q": "Q"}
+    titles: dict[str, Any] = {"x_title": "x", "y_title": "y"}
+    names = {"p": "P", "q": "Q"}
     figures = {
         "bars": lambda: charts.bars(table, x="a", y="b", **titles),
         "histogram": lambda: charts.histogram(table, low="a", high="b", count="c", **titles),

@@ -1,0 +1,257 @@
+"""What a reader does with the dashboard, in a real browser."""
+
+import re
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from benchmarks.server import Server
+from core.topics import TOPICS, built
+from tests.browser.conftest import Open, settled
+from ui.catalogue import words
+
+pytestmark = pytest.mark.browser
+
+BUILT = [topic.slug for topic in TOPICS if built(topic.slug)]
+PAGES = ["", *[topic.slug for topic in TOPICS], "claims"]
+EN, ZH = words("en"), words("zh")
+ERRORS = 1  # index of the chart of errors on the GELU page
+
+
+def query(page: Page) -> dict[str, str]:
+    """The parameters in the address bar."""
+    return {name: values[-1] for name, values in parse_qs(urlsplit(page.url).query).items()}
+
+
+def wait_for_query(page: Page, name: str, value: str | None) -> None:
+    """Until the address bar says so."""
+    page.wait_for_function(
+        "([name, value]) => new URL(location.href).searchParams.get(name) === value",
+        arg=[name, value],
+    )
+
+
+def curve(page: Page, chart: int = ERRORS) -> str:
+    """The shape of a chart's first line, when it is drawn."""
+    path = page.get_by_test_id("stVegaLiteChart").nth(chart).locator("path[aria-roledescription]")
+    expect(path.first).to_be_visible(timeout=30_000)
+    return path.first.get_attribute("d") or ""
+
+
+def slider(page: Page, label: str) -> Locator:
+    return page.locator(f'input[type=range][aria-label="{label}"]').first
+
+
+def option(page: Page, label: str) -> Locator:
+    """A button of a segmented control."""
+    return page.get_by_role("radio", name=label, exact=True).first
+
+
+def expect_language(page: Page, language: str) -> None:
+    page.wait_for_function("code => document.documentElement.lang === code", arg=language)
+
+
+def dragged(page: Page) -> Locator:
+    return page.locator(".drag input[type=range]")
+
+
+def test_a_cold_deep_link_to_a_fresh_server_has_its_frame_and_its_state(
+    fresh_server: Server, visit: Open
+) -> None:
+    page = visit(f"{fresh_server.url}/gelu?lang=zh&gelu.curves.meter=cdf&gelu.curves.reach=3.5")
+    expect(page.get_by_role("heading", name=ZH["topics.gelu.question"])).to_be_visible()
+    links = page.get_by_test_id("stSidebarNavLink")
+    expect(links).to_have_count(len(TOPICS) + 2)
+    expect(links.filter(has_text=ZH["topics.vae.nav"])).to_have_count(1)
+    assert slider(page, ZH["gelu.curves.reach"]).input_value() == "3.5"
+    wait_for_query(page, "lang", "zh")
+    assert query(page) == {"lang": "zh", "gelu.curves.meter": "cdf", "gelu.curves.reach": "3.5"}
+    expect_language(page, "zh")
+
+
+@pytest.mark.parametrize("slug", PAGES)
+def test_every_page_opens(slug: str, server: Server, visit: Open) -> None:
+    page = visit(f"{server.url}/{slug}")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    expect_language(page, "en")
+
+
+def test_a_link_is_the_experiment(server: Server, visit: Open) -> None:
+    page = visit(f"{server.url}/gelu")
+    before = curve(page)
+    option(page, EN["gelu.options.relative"]).click()
+    reach = slider(page, EN["gelu.curves.reach"])
+    reach.focus()
+    page.keyboard.press("ArrowLeft")
+    wait_for_query(page, "gelu.curves.reach", "4.5")
+    wait_for_query(page, "gelu.curves.scale", "relative")
+    settled(page)
+    after = curve(page)
+    assert after != before
+
+    other = visit(page.url)
+    assert curve(other) == after
+    assert slider(other, EN["gelu.curves.reach"]).input_value() == "4.5"
+
+
+def test_the_link_that_a_panel_hands_out_is_the_state(server: Server, visit: Open) -> None:
+    page = visit(f"{server.url}/gelu?gelu.why.degree=5&gelu.curves.reach=3")
+    page.get_by_role("button", name=re.compile(EN["app.take_away"])).first.click()
+    link = page.get_by_test_id("stCode").filter(has_text="gelu.why.degree=5").first.inner_text()
+    assert "gelu.curves.reach=3.0" in link
+    assert link.strip().endswith("#curves")
+    other = visit(link.strip())
+    assert slider(other, EN["gelu.curves.reach"]).input_value() == "3"
+
+
+def test_dragging_moves_the_curve_without_a_run_and_release_reports_once(
+    server: Server, visit: Open
+) -> None:
+    page = visit(f"{server.url}/gelu")
+    polyline = page.locator(".drag svg polyline")
+    expect(polyline).to_be_visible()
+    found = page.get_by_text(re.compile("above the least"))
+    shape, said = polyline.get_attribute("points"), found.inner_text()
+    drag = "(input, value) => { input.value = value; input.dispatchEvent(new Event('input')); }"
+    for value in ("0.0452", "0.0449", "0.044715"):
+        dragged(page).evaluate(drag, value)
+        assert polyline.get_attribute("points") != shape
+        shape = polyline.get_attribute("points")
+    assert found.inner_text() == said  # nothing has run
+    assert "gelu.ripple.c" not in query(page)
+
+    dragged(page).dispatch_event("change")
+    wait_for_query(page, "gelu.ripple.c", "0.044715")
+    expect(page.get_by_text(re.compile(r", 0\.0 % above the least"))).to_be_visible()
+
+
+def test_jump_to_the_optimum_levels_the_extrema(server: Server, visit: Open) -> None:
+    page = visit(f"{server.url}/gelu")
+    page.get_by_role("button", name=EN["gelu.ripple.presets.optimum"]).click()
+    wait_for_query(page, "gelu.ripple.c", "0.044715")
+    expect(page.locator(".drag svg text.label")).to_have_text(["−1.79×10⁻⁴", "1.79×10⁻⁴"])
+    assert float(dragged(page).input_value()) == pytest.approx(0.044715)
+
+
+def test_reset_puts_the_panel_back_and_empties_its_address(server: Server, visit: Open) -> None:
+    page = visit(f"{server.url}/gelu?gelu.curves.reach=3&gelu.curves.meter=cdf&gelu.why.degree=5")
+    page.get_by_role("button", name=EN["app.reset"]).first.click()
+    wait_for_query(page, "gelu.curves.reach", None)
+    wait_for_query(page, "gelu.curves.meter", None)
+    settled(page)
+    assert slider(page, EN["gelu.curves.reach"]).input_value() == "5"
+    assert query(page)["gelu.why.degree"] == "5"
+
+
+def test_back_returns_to_the_page_as_it_was_in_one_step(server: Server, visit: Open) -> None:
+    page = visit(f"{server.url}/gelu")
+    reach = slider(page, EN["gelu.curves.reach"])
+    reach.focus()
+    page.keyboard.press("ArrowLeft")
+    wait_for_query(page, "gelu.curves.reach", "4.5")
+    page.get_by_test_id("stSidebarNavLink").filter(has_text=EN["claims.nav"]).click()
+    expect(page.get_by_role("heading", name=EN["claims.question"])).to_be_visible()
+    settled(page)
+    page.go_back()
+    expect(page.get_by_role("heading", name=EN["topics.gelu.question"])).to_be_visible()
+    settled(page)
+    assert slider(page, EN["gelu.curves.reach"]).input_value() == "4.5"
+    assert query(page)["gelu.curves.reach"] == "4.5"
+
+
+def test_controls_survive_a_visit_to_another_page(server: Server, visit: Open) -> None:
+    page = visit(f"{server.url}/gelu?gelu.why.degree=5")
+    links = page.get_by_test_id("stSidebarNavLink")
+    links.filter(has_text=EN["claims.nav"]).click()
+    expect(page.get_by_role("heading", name=EN["claims.question"])).to_be_visible()
+    settled(page)
+    assert "gelu.why.degree" not in query(page)
+    links.filter(has_text=EN["topics.gelu.nav"]).click()
+    expect(page.get_by_role("heading", name=EN["topics.gelu.question"])).to_be_visible()
+    wait_for_query(page, "gelu.why.degree", "5")
+
+
+def test_a_chinese_browser_gets_chinese_and_keeps_it_across_pages(
+    server: Server, visit: Open
+) -> None:
+    page = visit(f"{server.url}/", locale="zh-CN")
+    expect_language(page, "zh")
+    page.get_by_test_id("stSidebarNavLink").filter(has_text=ZH["claims.nav"]).click()
+    expect(page.get_by_role("heading", name=ZH["claims.question"])).to_be_visible()
+    wait_for_query(page, "lang", "zh")
+
+
+def test_switching_the_language_keeps_the_experiment(server: Server, visit: Open) -> None:
+    page = visit(f"{server.url}/gelu?gelu.refit.target=gelu&gelu.curves.reach=3")
+    option(page, "中文").click()
+    expect(page.get_by_role("heading", name=ZH["topics.gelu.question"])).to_be_visible()
+    wait_for_query(page, "lang", "zh")
+    settled(page)
+    assert slider(page, ZH["gelu.curves.reach"]).input_value() == "3"
+    assert query(page)["gelu.refit.target"] == "gelu"
+    expect_language(page, "zh")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_theme_follows_the_reader_s_system(scheme: str, server: Server, visit: Open) -> None:
+    page = visit(f"{server.url}/gelu", color_scheme=scheme)
+    color = page.get_by_test_id("stApp").evaluate("app => getComputedStyle(app).backgroundColor")
+    assert color == {"light": "rgb(251, 250, 246)", "dark": "rgb(16, 20, 24)"}[scheme]
+    ink = page.locator(".drag svg text").first.evaluate("text => getComputedStyle(text).fill")
+    assert ink == {"light": "rgb(34, 38, 43)", "dark": "rgb(228, 226, 220)"}[scheme]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("slug", ["", "claims", *BUILT])
+def test_a_phone_needs_no_sideways_scroll(
+    slug: str, language: str, server: Server, visit: Open
+) -> None:
+    phone = {"width": 390, "height": 844}
+    page = visit(f"{server.url}/{slug}?lang={language}", viewport=phone, is_mobile=True)
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    wide = page.get_by_test_id("stMain").evaluate("main => main.scrollWidth - main.clientWidth")
+    assert wide <= 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_the_keyboard_alone_reaches_and_moves_controls(server: Server, visit: Open) -> None:
+    page = visit(f"{server.url}/gelu")
+    wanted = dragged(page)
+    expect(wanted).to_be_visible()
+    before = curve(page)
+    seen = set()
+    for _ in range(120):
+        page.keyboard.press("Tab")
+        name = page.evaluate(
+            "() => { let e = document.activeElement;"
+            " while (e.shadowRoot?.activeElement) e = e.shadowRoot.activeElement;"
+            " return e.getAttribute('aria-label') || e.innerText; }"
+        )
+        seen.add((name or "").strip())
+        if name == EN["gelu.curves.reach"]:
+            page.keyboard.press("ArrowRight")
+            wait_for_query(page, "gelu.curves.reach", "5.5")
+        if name == EN["gelu.ripple.c"]:
+            page.keyboard.press("ArrowRight")
+            wait_for_query(page, "gelu.ripple.c", "0.045541")
+            break
+    assert {EN["gelu.options.cdf"], EN["gelu.curves.reach"], EN["gelu.ripple.c"]} <= seen
+    settled(page)
+    assert curve(page) != before
+
+
+def test_charts_have_accessible_names(server: Server, visit: Open) -> None:
+    page = visit(f"{server.url}/gelu")
+    curve(page)
+    label = page.get_by_label(EN["gelu.curves.alt_functions"])
+    expect(label.first).to_be_visible()
+
+
+def test_a_claim_is_opened_and_measured_again(server: Server, visit: Open) -> None:
+    page = visit(f"{server.url}/gelu")
+    page.get_by_test_id("stExpander").filter(has_text=EN["gelu.claims.G4"]).locator(
+        "summary"
+    ).click()
+    page.get_by_role("button", name=EN["claims.rerun"]).click()
+    expect(page.get_by_text(re.compile("measured just now with seed"))).to_be_visible()
