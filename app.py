@@ -8,6 +8,5 @@ with st.sidebar:
     i18n.choose()
 st.set_page_config(page_title=i18n.t("app.name"), page_icon=str(frame.ICON), layout="wide")
 page = frame.navigation()
-address.write_language()
-frame.boot()
+address.write_language(page.url_path)
 frame.run(page)

@@ -8,7 +8,6 @@ from ui import frame, ledger
 from ui.i18n import t
 
 frame.ensure_frame()
-st.title(t("claims.question"), anchor=False)
 st.markdown(t("claims.how"))
 
 topics = {topic.slug: t(f"topics.{topic.slug}.nav") for topic in TOPICS if built(topic.slug)}

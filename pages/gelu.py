@@ -196,6 +196,8 @@ def drift(config: core.NetworkConfig) -> None:
     st.markdown(
         t("gelu.drift.found", last=last, **{k: f"{100 * v:.1f}" for k, v in percent.items()})
     )
+    st.markdown(t("gelu.drift.retrained"))
+    lab.table(result.retrained_mean, SLUG, digits=4)
 
 
 BEST_SLOPE = 1.773  # least maximum for GELU, to the knob's step; tested against core.fit
@@ -231,7 +233,7 @@ lab.panel(
     grid,
     presets={
         "coarse": lambda now: core.GridConfig(step="0.1"),
-        "other": lambda now: replace(now, start=0.5),
+        "other": lambda now: replace(now, start="0.5"),
     },
 )
 lab.panel(

@@ -7,7 +7,6 @@ from ui import frame, ledger
 from ui.i18n import t
 
 frame.ensure_frame()
-st.title(t("app.name"), anchor=False)
 st.markdown(t("home.lead"))
 st.markdown(t("home.verdicts", **{v.value: ledger.verdict(v.value) for v in ledger.SIGNS}))
 

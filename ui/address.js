@@ -3,7 +3,7 @@ export default function ({ data, parentElement }) {
   if (data.lang) document.documentElement.lang = data.lang;
   const url = new URL(window.location.href);
   const page = url.pathname.split("/").pop();
-  if (data.page && data.page !== page) return; // a late message of the page just left
+  if (data.page !== page) return; // a late message of the page just left
 
   for (const key of [...url.searchParams.keys()])
     if (key.startsWith(data.prefix)) url.searchParams.delete(key);

@@ -42,6 +42,7 @@ class Arrival:
     params: dict[str, str]  # those that no control has taken yet
     exact: bool  # a link names a state: what it leaves out is at its default
     settled: set[str] = field(default_factory=set)  # panels whose controls have been set
+    seen: set[str] = field(default_factory=set)  # panels that the reader has come near
     mended: list[Mended] = field(default_factory=list)
     notice: Any = None  # the place in the header where a word about them goes
 
@@ -53,8 +54,8 @@ def key(slug: str, panel: str, knob: str) -> str:
 
 def arrive(slug: str) -> None:
     """Read the address when the reader comes to a page; later runs of it keep what was read."""
-    arrival = st.session_state.get("_arrival")
-    if arrival is None or arrival.slug != slug:
+    came = st.session_state.get("_arrival")
+    if came is None or came.slug != slug:
         params = st.query_params.to_dict()
         params.pop(LANGUAGE, None)
         exact = any(name.startswith(f"{slug}.") for name in params)
@@ -116,9 +117,9 @@ def write(slug: str, panel: str, config: Config) -> None:
     _mount(f"_address.{slug}.{panel}", prefix, parameters(slug, panel, config), page=slug)
 
 
-def write_language() -> None:
-    """Put the language into the address and on the document."""
-    _mount("_address.frame", LANGUAGE, {LANGUAGE: language()}, lang=language())
+def write_language(page: str) -> None:
+    """Put the language into the address of a page and on the document."""
+    _mount("_address.frame", LANGUAGE, {LANGUAGE: language()}, page=page, lang=language())
 
 
 def link(slug: str) -> str:

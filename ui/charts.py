@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import altair as alt
+import numpy as np
 import pandas as pd
 
 # The same thing has the same color on every page. Each is at least 3 : 1 against both themes.
@@ -85,7 +86,8 @@ def lines(
         x, y, x_title, y_title, series, _pairs(names), x_scale, y_scale, y_domain,
         points is not None, rules is not None,
     )  # fmt: skip
-    return Figure(spec, _tables(table=table, points=points, rules=rules))
+    places = _places(table, x, y, series)
+    return Figure(spec, _tables(table=table, places=places, points=points, rules=rules))
 
 
 def bars(
@@ -146,19 +148,36 @@ def _lines(
     )  # fmt: skip
     up = _up(y, y_title, y_scale, y_domain)
     base = alt.Chart(alt.NamedData("table")).encode(across, up, color=_color(series, names))
-    nearest = alt.selection_point(
-        name="nearest", on="pointerover", nearest=True, fields=[x], empty=False, clear="pointerout"
-    )
-    hover = base.mark_point(size=40, filled=True).encode(
-        opacity=alt.condition(nearest, alt.value(1), alt.value(0)),
-        tooltip=_tooltip(x, x_title, y, y_title, series),
-    )
-    layers = [base.mark_line(strokeWidth=2, clip=True), hover.add_params(nearest)]
+    layers = [
+        base.mark_line(strokeWidth=2, clip=True, invalid="show"),
+        _pointer(x, across, x_title, y, y_title, names),
+    ]
     if has_rules:
         layers.insert(0, _rules(y_title, y_scale, y_domain))
     if has_points:
         layers.append(_points(across, up, x, x_title, y, y_title))
     return _framed(*layers)
+
+
+def _pointer(x: str, across: alt.X, x_title: str, y: str, y_title: str, names: tuple) -> alt.Chart:
+    """Unseen verticals that say the values of every curve where the reader points."""
+    values = [_number(code, name) for code, name in names] or [_number(y, y_title)]
+    rule = alt.Chart(alt.NamedData("places")).mark_rule(strokeWidth=12, opacity=0)
+    return rule.encode(across, tooltip=[_number(x, x_title), *values])
+
+
+def _places(table: pd.DataFrame, x: str, y: str, series: str | None) -> pd.DataFrame:
+    """About forty places on the x axis with the value of every curve: one row each.
+
+    Raises ValueError if the curves do not share their x.
+    """
+    curves = {y: table} if series is None else dict(list(table.groupby(series, sort=False)))
+    across = [curve[x].to_numpy() for curve in curves.values()]
+    if any(not np.array_equal(across[0], other) for other in across[1:]):
+        raise ValueError(f"the curves of {series} must share their values of {x}")
+    every = max(1, len(across[0]) // 40)
+    heights = {name: curve[y].to_numpy()[::every] for name, curve in curves.items()}
+    return pd.DataFrame({x: across[0][::every], **heights})
 
 
 def _rules(y_title: str, y_scale: ScaleKind, y_domain: tuple[float, float] | None) -> alt.Chart:
@@ -264,11 +283,12 @@ def _color(series: str | None, names: tuple) -> Any:
 
 
 def _tooltip(x: str, x_title: str, y: str, y_title: str, series: str | None) -> list[alt.Tooltip]:
-    pair = [
-        alt.Tooltip(x, type="quantitative", title=x_title, format=".5~g"),
-        alt.Tooltip(y, type="quantitative", title=y_title, format=".5~g"),
-    ]
+    pair = [_number(x, x_title), _number(y, y_title)]
     return [*pair, alt.Tooltip(series, type="nominal", title=" ")] if series else pair
+
+
+def _number(field: str, title: str) -> alt.Tooltip:
+    return alt.Tooltip(field, type="quantitative", title=title, format=".5~g")
 
 
 def _pairs(names: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:

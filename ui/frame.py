@@ -8,6 +8,7 @@ import streamlit as st
 from streamlit.navigation.page import Page
 
 from core.topics import TOPICS, built
+from ui import address
 from ui.i18n import t
 
 ROOT = Path(__file__).parent.parent
@@ -64,7 +65,13 @@ def current() -> str:
 
 
 def run(page: Page) -> None:
-    """Run the chosen page inside the frame."""
+    """Run the chosen page inside the frame; its title stands before anything heavy is imported."""
     st.session_state["_page"] = page.url_path
+    address.arrive(page.url_path)
+    st.title(t(_TITLES.get(page.url_path, f"topics.{page.url_path}.question")), anchor=False)
+    boot()
     st.session_state["_framed"] = True
     page.run()
+
+
+_TITLES = {"": "app.name", "claims": "claims.question"}  # of the pages that are no topic

@@ -13,10 +13,11 @@ from core.claims import all_claims
 from core.knobs import Choice, Config, Knob, decimals, knobs
 from core.numerics import NoConvergence
 from core.topics import topic
-from ui import address, frame, ledger, takeaway
+from ui import address, frame, ledger, seen, takeaway
 from ui.catalogue import equations as numbered_equations
 from ui.catalogue import live_formula
 from ui.charts import Figure
+from ui.fold import folded
 from ui.i18n import has, t
 from ui.numbers import pretty
 
@@ -29,10 +30,8 @@ _recorder: ContextVar[takeaway.Recorder] = ContextVar("recorder")
 
 
 def header(slug: str) -> None:
-    """The question, what is at stake, the post and papers, how many of its claims hold."""
+    """What is at stake, the post and papers, how many of its claims hold."""
     frame.ensure_frame()
-    address.arrive(slug)
-    st.title(t(f"topics.{slug}.question"), anchor=False)
     st.markdown(t(f"{slug}.stake"))
     st.markdown(" · ".join([_post(slug), *_papers(slug)]))
     st.markdown(ledger.tally(slug))
@@ -40,8 +39,7 @@ def header(slug: str) -> None:
 
 
 def announced(slug: str) -> None:
-    """The page of a topic that is not built yet: its question and its post, no more."""
-    st.title(t(f"topics.{slug}.question"), anchor=False)
+    """The page of a topic that is not built yet: that it is not here, and its post."""
     st.markdown(t("app.announced"))
     st.markdown(" · ".join([_post(slug), *_papers(slug)]))
 
@@ -75,6 +73,9 @@ def _panel(
     own: tuple[str, ...],
 ) -> None:
     address.settle(slug, name, config_type)
+    if not seen.near(slug, name):
+        address.read(slug, name, config_type)
+        return
     shown = [knob for knob in knobs(config_type) if knob.name not in own]
     _row(slug, name, shown[:IN_THE_ROW])
     actions = st.container(horizontal=True, vertical_alignment="center")
@@ -162,26 +163,21 @@ def claims(slug: str, shows: Mapping[str, tuple[str, Config]]) -> None:
 
 def equations(slug: str) -> None:
     """Every numbered equation of the post, with the function that computes it."""
-    with st.expander(t("app.equations"), icon=":material/function:"):
-        for equation in numbered_equations(slug):
-            caption = t(f"{slug}.equations.{equation.number}")
-            st.markdown(f"**({equation.number})** {caption} `{equation.function}`")
-            st.latex(equation.latex)
+    show = partial(_equations, slug)
+    folded(t("app.equations"), f"_equations.{slug}", show, icon=":material/function:")
 
 
 def source(*functions: Callable[..., Any]) -> None:
     """The code that the page runs, as it stands in `core`."""
-    with st.expander(t("app.source"), icon=":material/code:"):
-        for function in functions:
-            st.caption(f"`{function.__module__}.{function.__qualname__}`")
-            st.code(inspect.getsource(function))
+    key = "_source." + ".".join(function.__name__ for function in functions)
+    folded(t("app.source"), key, partial(_source, functions), icon=":material/code:")
 
 
 def take_away(slug: str) -> None:
     """The link to the whole page as it stands, and how to run its claims elsewhere."""
     st.header(t("app.take_away"), anchor="take-away", divider="gray")
     st.markdown(t("app.take_away_page"))
-    st.code(f"python -m core.claims --topic {slug}", language="bash")
+    st.code(f"python -m core.claims --topic {slug}", language=None)
     st.markdown(t("app.cite", post=_post(slug)))
     _tell_what_was_mended(slug)
 
@@ -293,6 +289,22 @@ def _taken(slug: str, recorder: takeaway.Recorder) -> None:
 
 def _download(file: str, content: Callable[[], bytes]) -> None:
     st.download_button(t("app.download", file=file), content, file, on_click="ignore")
+
+
+# ---- what is folded
+
+
+def _equations(slug: str) -> None:
+    for equation in numbered_equations(slug):
+        caption = t(f"{slug}.equations.{equation.number}")
+        st.markdown(f"**({equation.number})** {caption} `{equation.function}`")
+        st.latex(equation.latex)
+
+
+def _source(functions: Sequence[Callable[..., Any]]) -> None:
+    for function in functions:
+        st.caption(f"`{function.__module__}.{function.__qualname__}`")
+        st.code(inspect.getsource(function))
 
 
 # ---- words of the frame

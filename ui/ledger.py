@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 import streamlit as st
 
 from core import claims
 from core.claims import Claim, Record, Verdict
+from ui.fold import folded
 from ui.i18n import t
 from ui.numbers import pretty
 
@@ -50,10 +52,7 @@ def select(
 
 def row(claim: Claim, link: str) -> None:
     """One claim: its line, and behind it the evidence."""
-    evidence = _evidence(claim)
-    with st.expander(_line(claim, evidence), key=f"_claim.{claim.id}", on_change="rerun") as opened:
-        if opened.open:
-            _behind(claim, link)
+    folded(_line(claim, _evidence(claim)), f"_claim.{claim.id}", partial(_behind, claim, link))
 
 
 def _evidence(claim: Claim) -> Record | None:
@@ -75,7 +74,6 @@ def _measured(evidence: Record | None) -> str:
     return f"{text} {evidence.unit}".rstrip()
 
 
-@st.fragment
 def _behind(claim: Claim, link: str) -> None:
     """Where the post says it, the rule of the verdict, every number, and a fresh measurement."""
     topic, name = claim.topic, _name(claim)

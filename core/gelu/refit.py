@@ -5,6 +5,7 @@ Source: https://kexue.fm/archives/7309, eq. (9)-(15).
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated
 
 import numpy as np
@@ -58,7 +59,7 @@ def refit(config: RefitConfig) -> Refit:
     return Refit(
         errors=pd.DataFrame({"x": x, "error": problem.error(x, _theta(best))}),
         coefficients=_coefficients(best),
-        table=_table(config.form, config.target),
+        table=_table(config.form, config.target).copy(),
         max_error=best.max_error,
         extrema=best.extrema,
     )
@@ -70,6 +71,7 @@ def criteria_and_weights() -> list[tuple[str, str]]:
     return single + [(criterion, weight) for criterion in ("l2", "l1") for weight in WEIGHTS]
 
 
+@lru_cache
 def _table(form: str, target: str) -> pd.DataFrame:
     return pd.DataFrame([_row(form, target, *pair) for pair in criteria_and_weights()])
 

@@ -5,13 +5,14 @@ Source: https://kexue.fm/archives/7309, eq. (11)-(15).
 
 import dataclasses
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated
 
 import numpy as np
 import pandas as pd
 
 from core.gelu.family import FORMS, TARGETS, Problem, exact, odd_polynomial
-from core.gelu.fit import equal_ripple, evaluate, fit
+from core.gelu.fit import Fit, equal_ripple, evaluate, fit
 from core.gelu.functions import PUBLISHED
 from core.knobs import Choice, Config, Range, knobs
 
@@ -74,8 +75,7 @@ class RippleBasis:
 def ripple(config: RippleConfig) -> Ripple:
     """The error of one form at one coefficient, beside the best and the level one."""
     chosen = evaluate(config.form, config.target, config.coefficient)
-    best = fit(config.form, target=config.target, criterion="minimax")
-    even = equal_ripple(config.form, config.target)
+    best, even = _best(config.form, config.target), _even(config.form, config.target)
     field = FIELDS[config.form]
     x = _grid(POINTS)
     error = Problem(FORMS[config.form], config.target).error(x, np.array([config.coefficient]))
@@ -115,13 +115,13 @@ def ripple_basis(form: str, target: str) -> RippleBasis:
 
 def at_optimum(config: RippleConfig) -> RippleConfig:
     """The same form at its minimax coefficient, rounded to the knob's grid."""
-    best = fit(config.form, target=config.target, criterion="minimax")
+    best = _best(config.form, config.target)
     return _at(config, best.coefficients[FIELDS[config.form]])
 
 
 def at_equal_ripple(config: RippleConfig) -> RippleConfig:
     """The same form where its two largest extrema are level, rounded to the knob's grid."""
-    even = equal_ripple(config.form, config.target)
+    even = _even(config.form, config.target)
     return _at(config, even.coefficients[FIELDS[config.form]])
 
 
@@ -134,6 +134,17 @@ def at_local(config: RippleConfig) -> RippleConfig:
     """The same form at its Taylor coefficient, rounded to the knob's grid."""
     local = fit(config.form, target=config.target, criterion="taylor")
     return _at(config, local.coefficients[FIELDS[config.form]])
+
+
+@lru_cache
+def _best(form: str, target: str) -> Fit:
+    """The minimax fit, once for all the coefficients that are held against it."""
+    return fit(form, target=target, criterion="minimax")
+
+
+@lru_cache
+def _even(form: str, target: str) -> Fit:
+    return equal_ripple(form, target)
 
 
 def _at(config: RippleConfig, coefficient: float) -> RippleConfig:

@@ -170,3 +170,15 @@ def test_a_missing_file_is_named(shipped_copy: Path) -> None:
         core.load_network(2, 0)
     with pytest.raises(ValueError, match=r"retrained\.json is missing"):
         core.retrained()
+
+
+def test_claim_of_the_page_drift_grows_from_layer_to_layer() -> None:
+    by_layer = core.drift(core.NetworkConfig()).by_layer["relative_drift"]
+    assert by_layer.is_monotonic_increasing
+
+
+def test_claim_of_the_page_retrained_approximations_are_as_good_as_exact_gelu() -> None:
+    mean = core.drift(core.NetworkConfig()).retrained_mean.set_index("activation")["accuracy"]
+    one_digit = 1 / 360
+    assert abs(mean["tanh"] - mean["exact"]) < one_digit
+    assert abs(mean["sigmoid"] - mean["exact"]) < one_digit

@@ -164,8 +164,8 @@ def test_a_refit_shows_the_published_and_the_posts_numbers_where_there_are_any()
     assert quintic[["published", "post"]].isna().all(axis=None)
 
 
-@pytest.mark.parametrize("start", [0.0, 1.0, 2.0])
-def test_the_grid_decides_the_digits(start: float) -> None:
+@pytest.mark.parametrize("start", ["0", "1", "2"])
+def test_the_grid_decides_the_digits(start: str) -> None:
     result = core.grid(core.GridConfig(step="0.01", start=start))
     assert result.c == pytest.approx(0.044714909729, abs=1e-11)
     assert result.digits["correct_digits"].is_monotonic_increasing

@@ -1,0 +1,1 @@
+"""What the dashboard costs a reader: start-up, first chart, a control's answer, many at once."""

@@ -1,0 +1,140 @@
+"""What a reader with a browser waits for, timed inside the page by watch.js."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, Locator, Page, ViewportSize, sync_playwright
+
+from benchmarks.server import Server, serving
+
+WATCH = Path(__file__).with_name("watch.js")
+PAGE = "gelu"
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+WINDOW = ViewportSize(width=1280, height=900)
+
+
+def chromium() -> str | None:
+    """Where Chromium is on this machine, if it is."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return next((path for path in map(shutil.which, names) if path), None)
+
+
+def version() -> str:
+    """The version of Chromium."""
+    with _browser() as browser:
+        return browser.version
+
+
+def cold(rounds: int) -> tuple[list[float], list[float]]:
+    """Seconds from `streamlit run` to the page's title and to its first chart.
+
+    Every round has a new server process and a new browser profile. The browser is already open,
+    as a reader's is, and goes to the page as soon as the server answers.
+    """
+    titles, charts = [], []
+    for _ in range(rounds):
+        with _new_profile() as page, serving() as server:
+            page.goto(f"{server.url}/{PAGE}", wait_until="commit")
+            before = page.evaluate("performance.timeOrigin / 1000") - server.started
+            titles.append(before + page.evaluate("watch.title") / 1000)
+            charts.append(before + page.evaluate("watch.chart") / 1000)
+    return titles, charts
+
+
+def warm(server: Server, rounds: int) -> list[float]:
+    """Seconds from going to the page to its first chart, on a server that has shown it before.
+
+    Every round has a new browser context, whose cache is empty.
+    """
+    charts = []
+    with _browser() as browser:
+        for turn in range(rounds + 1):
+            with _new_context(browser) as page:
+                page.goto(f"{server.url}/{PAGE}", wait_until="commit")
+                seconds = page.evaluate("watch.chart") / 1000
+                page.evaluate("watch.settled()")
+            if turn:  # at the first visit the server imports and computes
+                charts.append(seconds)
+    return charts
+
+
+def controls(server: Server, rounds: int) -> dict[str, list[float]]:
+    """Milliseconds from a control's release to what it changes, by kind of control."""
+    turns = range(rounds)
+    with _browser() as browser, _new_context(browser) as page:
+        page.goto(f"{server.url}/{PAGE}")
+        page.evaluate("watch.chart.then(watch.settled)")
+        reach = page.locator(".st-key-gelu-curves-reach").get_by_role("slider")
+        meter = page.locator(".st-key-gelu-curves-meter").get_by_role("radio")
+        drag = page.locator(".st-key-_drag-gelu-ripple-c").get_by_role("slider")
+        return {
+            "slider": [_key(reach, _to_and_fro(i), "keydown", "chart") for i in turns],
+            "buttons": [_click(meter.nth(i % meter.count()), "chart") for i in turns],
+            "drag": [_key(drag, "ArrowRight", "change", "words") for _ in turns],
+        }
+
+
+def _key(slider: Locator, key: str, event: str, sight: str) -> float:
+    return _answer(slider, event, sight, lambda: slider.press(key))
+
+
+def _click(button: Locator, sight: str) -> float:
+    return _answer(button, "pointerup", sight, button.click)
+
+
+def _answer(control: Locator, event: str, sight: str, gesture: Callable[[], None]) -> float:
+    """Set the watch, make the gesture, read the watch."""
+    control.evaluate(
+        "(control, [event, sight]) => watch.answer(control, event, sight)", [event, sight]
+    )
+    gesture()
+    milliseconds = float(control.page.evaluate("watch.result"))
+    control.page.evaluate("watch.settled()")
+    return milliseconds
+
+
+def _to_and_fro(turn: int) -> str:
+    """Six steps to the right, six to the left: the slider's 13 values from its middle on."""
+    return "ArrowRight" if turn // 6 % 2 == 0 else "ArrowLeft"
+
+
+@contextmanager
+def _browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextmanager
+def _new_context(browser: Browser) -> Iterator[Page]:
+    """A page of a visitor whom the running browser has not seen before."""
+    with browser.new_context(viewport=WINDOW, locale="en-US") as context:
+        context.add_init_script(path=WATCH)
+        yield context.new_page()
+
+
+@contextmanager
+def _new_profile() -> Iterator[Page]:
+    """A page of a browser that has never been anywhere."""
+    with tempfile.TemporaryDirectory() as profile, sync_playwright() as playwright:
+        launch = playwright.chromium.launch_persistent_context
+        with launch(
+            profile, executable_path=chromium(), args=FLAGS, viewport=WINDOW, locale="en-US"
+        ) as context:
+            context.add_init_script(path=WATCH)
+            yield context.pages[0]

@@ -1,0 +1,82 @@
+"""The benchmarks' own arithmetic and protocol: no browser, no server."""
+
+import numpy as np
+import pytest
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+
+from benchmarks.figures import Figure, Target, summarize, table
+from benchmarks.readers import Answer, Reader, read
+
+
+def drawn(fragment: str = "panel") -> ForwardMsg:
+    """A slider at 5.0 on a grid of halves, as a server sends it."""
+    message = ForwardMsg()
+    message.delta.fragment_id = fragment
+    slider = message.delta.new_element.slider
+    slider.id = "$$ID-0f-gelu.curves.reach"
+    slider.min, slider.max, slider.step = 2.0, 8.0, 0.5
+    slider.default.append(5.0)
+    return message
+
+
+def received(*messages: ForwardMsg) -> Answer:
+    """What a reader makes of these messages."""
+    answer = Answer()
+    for message in messages:
+        read(message.delta, answer)
+    return answer
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 40, 101])
+def test_summary_agrees_with_numpy(n: int) -> None:
+    samples = np.random.default_rng(n).exponential(size=n).tolist()
+    expected = [n, min(samples), *np.quantile(samples, [0.5, 0.95]), max(samples)]
+    np.testing.assert_allclose(list(summarize(samples).values()), expected)
+
+
+def test_table_flags_a_missed_target_only() -> None:
+    fast = Figure("fast", "ms", [100, 140], Target("p95", 150))
+    slow = Figure("slow", "ms", [100, 160], Target("p95", 150))
+    _, first, second = table([fast, slow]).splitlines()
+    assert first.endswith("met")
+    assert second.endswith("MISSED")
+
+
+def test_a_figure_without_samples_misses_its_target() -> None:
+    figure = Figure("nothing", "ms", [], Target("median", 200))
+    assert figure.met is False
+    assert figure.to_dict()["n"] == 0
+
+
+def test_a_target_is_met_at_its_bound() -> None:
+    assert Figure("just", "s", [7.0], Target("max", 7)).met is True
+
+
+def test_a_drawn_control_tells_its_values_and_its_fragment() -> None:
+    (control,) = received(drawn()).controls.values()
+    assert control.key == "gelu.curves.reach"
+    assert control.fragment == "panel"
+    assert control.value == 5.0
+    assert list(control.values) == [2 + step / 2 for step in range(13)]
+
+
+def test_streamlit_reads_back_the_rerun_of_a_moved_control() -> None:
+    reader = Reader("http://127.0.0.1:1")
+    reader.controls = received(drawn()).controls
+    (control,) = reader.controls.values()
+    control.value = 5.5
+
+    state = BackMsg.FromString(reader.request("panel").SerializeToString()).rerun_script
+
+    assert state.fragment_id == "panel"
+    (widget,) = state.widget_states.widgets
+    assert widget.id == control.id
+    assert list(widget.double_array_value.data) == [5.5]
+
+
+def test_an_exception_on_the_page_is_an_error() -> None:
+    message = ForwardMsg()
+    message.delta.new_element.exception.type = "ValueError"
+    message.delta.new_element.exception.message = "no"
+    assert received(message).exceptions == ["ValueError: no"]
