@@ -43,6 +43,7 @@ class Arrival:
     exact: bool  # a link names a state: what it leaves out is at its default
     settled: set[str] = field(default_factory=set)  # panels whose controls have been set
     seen: set[str] = field(default_factory=set)  # panels that the reader has come near
+    first: str | None = None  # the page's first panel, once it is known
     mended: list[Mended] = field(default_factory=list)
     notice: Any = None  # the place in the header where a word about them goes
 
@@ -58,8 +59,8 @@ def arrive(slug: str) -> None:
     if came is None or came.slug != slug:
         params = st.query_params.to_dict()
         params.pop(LANGUAGE, None)
-        exact = any(name.startswith(f"{slug}.") for name in params)
-        st.session_state["_arrival"] = Arrival(slug, params, exact)
+        asked = {name.split(".")[1] for name in params if name.startswith(f"{slug}.")}
+        st.session_state["_arrival"] = Arrival(slug, params, exact=bool(asked), seen=asked)
 
 
 def arrival() -> Arrival:
@@ -117,6 +118,11 @@ def write(slug: str, panel: str, config: Config) -> None:
     _mount(f"_address.{slug}.{panel}", prefix, parameters(slug, panel, config), page=slug)
 
 
+def write_page(slug: str) -> None:
+    """Put every panel's controls into the browser's address, those not drawn yet included."""
+    _mount(f"_address.{slug}", f"{slug}.", _as_they_stand(slug), page=slug)
+
+
 def write_language(page: str) -> None:
     """Put the language into the address of a page and on the document."""
     _mount("_address.frame", LANGUAGE, {LANGUAGE: language()}, page=page, lang=language())
@@ -124,12 +130,7 @@ def write_language(page: str) -> None:
 
 def link(slug: str) -> str:
     """The address of the page exactly as it stands, language included."""
-    query = {LANGUAGE: language()}
-    query |= {name: text for name, text in arrival().params.items() if name.startswith(f"{slug}.")}
-    for name, config in st.session_state.items():
-        panel = str(name).removeprefix(_kept(slug, ""))
-        if isinstance(config, Config) and panel != name:
-            query |= parameters(slug, panel, config)
+    query = {LANGUAGE: language()} | _as_they_stand(slug)
     return f"{_base()}?{urlencode(query)}"
 
 
@@ -137,6 +138,16 @@ def link_to(slug: str, panel: str, config: Config) -> str:
     """The address of one panel in a given state, relative to the server."""
     query = {LANGUAGE: language()} | parameters(slug, panel, config)
     return f"{slug}?{urlencode(query)}#{panel}"
+
+
+def _as_they_stand(slug: str) -> dict[str, str]:
+    """The parameters of every panel; of one that has not been reached yet, those of the link."""
+    query = {name: text for name, text in arrival().params.items() if name.startswith(f"{slug}.")}
+    for name, config in st.session_state.items():
+        panel = str(name).removeprefix(_kept(slug, ""))
+        if isinstance(config, Config) and panel != name:
+            query |= parameters(slug, panel, config)
+    return query
 
 
 def _mount(name: str, prefix: str, params: Mapping[str, str], **more: Any) -> None:

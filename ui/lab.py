@@ -155,6 +155,13 @@ def claims(slug: str, shows: Mapping[str, tuple[str, Config]]) -> None:
     """The post's claims with their evidence. `shows`: claim number -> panel and state to open."""
     st.header(t("claims.title"), anchor="claims", divider="gray")
     st.markdown(t("claims.how"))
+    _claims(slug, shows)
+
+
+@st.fragment
+def _claims(slug: str, shows: Mapping[str, tuple[str, Config]]) -> None:
+    if not seen.near(slug, "claims"):
+        return
     for claim in all_claims():
         if claim.topic == slug:
             panel_name, config = shows[claim.id.partition(".")[2]]
@@ -176,10 +183,10 @@ def source(*functions: Callable[..., Any]) -> None:
 def take_away(slug: str) -> None:
     """The link to the whole page as it stands, and how to run its claims elsewhere."""
     st.header(t("app.take_away"), anchor="take-away", divider="gray")
-    st.markdown(t("app.take_away_page"))
-    st.code(f"python -m core.claims --topic {slug}", language=None)
+    st.markdown(t("app.take_away_page", command=f"`python -m core.claims --topic {slug}`"))
     st.markdown(t("app.cite", post=_post(slug)))
     _tell_what_was_mended(slug)
+    address.write_page(slug)
 
 
 # ---- parts of a panel

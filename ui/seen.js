@@ -1,14 +1,31 @@
 // Says once that its place has come near the reader's view.
-export default function ({ parentElement, setTriggerValue }) {
-  const place = parentElement.querySelector(".place");
+const main = () => document.querySelector('[data-testid="stMain"]');
+
+// Panels drawn late move what is below them: a link to a panel keeps it in view until the reader
+// takes over, or for five seconds.
+function holdLinkedPanel() {
+  const page = document.documentElement;
+  if (page.dataset.held || !window.location.hash) return;
+  page.dataset.held = "true";
+  const show = () => document.getElementById(window.location.hash.slice(1))?.scrollIntoView();
+  const moved = new ResizeObserver(show);
+  moved.observe(main().firstElementChild);
+  const stop = () => moved.disconnect();
+  for (const act of ["wheel", "keydown", "pointerdown", "touchstart"])
+    window.addEventListener(act, stop, { once: true, passive: true });
+  setTimeout(stop, 5000);
+}
+
+export default function ({ parentElement, setStateValue }) {
+  holdLinkedPanel();
   const near = new IntersectionObserver(
     (entries) => {
       if (!entries.some((entry) => entry.isIntersecting)) return;
       near.disconnect();
-      setTriggerValue("seen", true);
+      setStateValue("seen", true);
     },
-    { root: document.querySelector('[data-testid="stMain"]'), rootMargin: "600px 0px" },
+    { root: main(), rootMargin: "300px 0px" },
   );
-  near.observe(place);
+  near.observe(parentElement.querySelector(".place"));
   return () => near.disconnect();
 }

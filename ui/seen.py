@@ -1,5 +1,6 @@
 """A panel is drawn when the reader comes near it, so that the first picture waits for no other."""
 
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
@@ -15,13 +16,14 @@ _place = st.components.v2.component(
 
 
 def near(slug: str, panel: str) -> bool:
-    """Whether to draw a panel: it is the page's first, or the reader has come near it.
+    """Whether to draw a panel: the page's first, one that the link names, one come near to.
 
     Without a browser (a notebook, a test, a crawler) nobody would say so: everything is drawn.
     """
-    seen = address.arrival().seen
-    if not seen or panel in seen or not st.context.headers:
-        seen.add(panel)
+    came = address.arrival()
+    came.first = came.first or panel
+    if panel in came.seen or panel == came.first or not st.context.headers:
         return True
-    _place(key=f"_place.{slug}.{panel}", on_seen_change=lambda: seen.add(panel))
+    name, come = f"_place.{slug}.{panel}", partial(came.seen.add, panel)
+    _place(key=name, default={"seen": False}, on_seen_change=come)
     return False

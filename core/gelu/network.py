@@ -164,8 +164,9 @@ def drift(config: NetworkConfig) -> Drift:
         accuracy_swapped=accuracy(weights, other),
         retrained=retrained(),
         retrained_mean=retrained()
-        .groupby("activation", sort=False, as_index=False)["accuracy"]
-        .mean(),
+        .groupby("activation", sort=False)[["accuracy"]]
+        .mean()
+        .reset_index(),
     )
 
 

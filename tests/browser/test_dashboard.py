@@ -39,6 +39,13 @@ def curve(page: Page, chart: int = ERRORS) -> str:
     return path.first.get_attribute("d") or ""
 
 
+def come_to(page: Page, panel: str) -> None:
+    """Scroll to a panel, which is drawn when the reader comes near it."""
+    for _ in range(3):  # what is drawn on the way there moves the place
+        page.locator(f"#{panel}").evaluate("heading => heading.scrollIntoView()")
+        settled(page)
+
+
 def slider(page: Page, label: str) -> Locator:
     return page.locator(f'input[type=range][aria-label="{label}"]').first
 
@@ -109,6 +116,7 @@ def test_dragging_moves_the_curve_without_a_run_and_release_reports_once(
     server: Server, visit: Open
 ) -> None:
     page = visit(f"{server.url}/gelu")
+    come_to(page, "ripple")
     polyline = page.locator(".drag svg polyline")
     expect(polyline).to_be_visible()
     found = page.get_by_text(re.compile("above the least"))
@@ -126,8 +134,24 @@ def test_dragging_moves_the_curve_without_a_run_and_release_reports_once(
     expect(page.get_by_text(re.compile(r", 0\.0 % above the least"))).to_be_visible()
 
 
+def test_a_panel_is_drawn_when_the_reader_comes_near_it(server: Server, visit: Open) -> None:
+    page = visit(f"{server.url}/gelu")
+    expect(page.locator("#why")).to_have_count(1)  # its heading is there from the start
+    degree = page.get_by_role("radiogroup", name=EN["gelu.why.degree"])
+    expect(degree).to_have_count(0)
+    come_to(page, "why")
+    expect(degree).to_be_visible()
+
+
+def test_a_link_to_a_panel_shows_it(server: Server, visit: Open) -> None:
+    page = visit(f"{server.url}/gelu?gelu.why.degree=5#why")
+    expect(page.get_by_role("radio", name="5", exact=True)).to_be_checked()
+    expect(page.locator("#why")).to_be_in_viewport()
+
+
 def test_jump_to_the_optimum_levels_the_extrema(server: Server, visit: Open) -> None:
     page = visit(f"{server.url}/gelu")
+    come_to(page, "ripple")
     page.get_by_role("button", name=EN["gelu.ripple.presets.optimum"]).click()
     wait_for_query(page, "gelu.ripple.c", "0.044715")
     expect(page.locator(".drag svg text.label")).to_have_text(["−1.79×10⁻⁴", "1.79×10⁻⁴"])
@@ -198,6 +222,7 @@ def test_the_theme_follows_the_reader_s_system(scheme: str, server: Server, visi
     page = visit(f"{server.url}/gelu", color_scheme=scheme)
     color = page.get_by_test_id("stApp").evaluate("app => getComputedStyle(app).backgroundColor")
     assert color == {"light": "rgb(251, 250, 246)", "dark": "rgb(16, 20, 24)"}[scheme]
+    come_to(page, "ripple")
     ink = page.locator(".drag svg text").first.evaluate("text => getComputedStyle(text).fill")
     assert ink == {"light": "rgb(34, 38, 43)", "dark": "rgb(228, 226, 220)"}[scheme]
 
@@ -210,6 +235,9 @@ def test_a_phone_needs_no_sideways_scroll(
     phone = {"width": 390, "height": 844}
     page = visit(f"{server.url}/{slug}?lang={language}", viewport=phone, is_mobile=True)
     expect(page.get_by_role("heading", level=1)).to_be_visible()
+    for anchor in page.locator("h2[id]").all():
+        anchor.scroll_into_view_if_needed()
+        settled(page)
     wide = page.get_by_test_id("stMain").evaluate("main => main.scrollWidth - main.clientWidth")
     assert wide <= 0
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
@@ -217,8 +245,6 @@ def test_a_phone_needs_no_sideways_scroll(
 
 def test_the_keyboard_alone_reaches_and_moves_controls(server: Server, visit: Open) -> None:
     page = visit(f"{server.url}/gelu")
-    wanted = dragged(page)
-    expect(wanted).to_be_visible()
     before = curve(page)
     seen = set()
     for _ in range(120):
@@ -250,6 +276,7 @@ def test_charts_have_accessible_names(server: Server, visit: Open) -> None:
 
 def test_a_claim_is_opened_and_measured_again(server: Server, visit: Open) -> None:
     page = visit(f"{server.url}/gelu")
+    come_to(page, "claims")
     page.get_by_test_id("stExpander").filter(has_text=EN["gelu.claims.G4"]).locator(
         "summary"
     ).click()
