@@ -70,6 +70,7 @@ def visit(browser: Browser) -> Iterator[Open]:
 def settled(page: Page) -> None:
     """Wait until the page has drawn what it is going to draw."""
     app = page.get_by_test_id("stApp")
+    expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=PATIENCE)
     expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=PATIENCE)
     expect(page.get_by_test_id("stException")).to_have_count(0)
 

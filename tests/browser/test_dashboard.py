@@ -40,10 +40,19 @@ def curve(page: Page, chart: int = ERRORS) -> str:
 
 
 def come_to(page: Page, panel: str) -> None:
-    """Scroll to a panel, which is drawn when the reader comes near it."""
-    for _ in range(3):  # what is drawn on the way there moves the place
-        page.locator(f"#{panel}").evaluate("heading => heading.scrollIntoView()")
-        settled(page)
+    """Scroll to a panel, and again while what is drawn on the way there moves it."""
+    page.wait_for_function(
+        """panel => {
+            const heading = document.getElementById(panel);
+            const before = window.settledAt;
+            heading?.scrollIntoView();
+            window.settledAt = heading?.getBoundingClientRect().top;
+            return heading && before === window.settledAt;
+        }""",
+        arg=panel,
+        polling=700,
+    )
+    settled(page)
 
 
 def slider(page: Page, label: str) -> Locator:
