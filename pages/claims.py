@@ -33,4 +33,4 @@ with right:
 found = ledger.select(all_claims(), chosen_topics, chosen_verdicts, word)
 st.caption(t("claims.found", found=len(found), all=len(all_claims())))
 for claim in found:
-    ledger.row(claim, claim.topic)
+    ledger.row(claim)

@@ -258,21 +258,7 @@ lab.panel(
         "relu": lambda now: replace(now, activation="relu"),
     },
 )
-lab.claims(
-    SLUG,
-    {
-        "G1": ("refit", core.RefitConfig(target="gelu")),
-        "G2": ("curves", core.CurvesConfig(meter="cdf")),
-        "G3": ("ripple", core.RippleConfig()),
-        "G4": ("ripple", core.RippleConfig()),
-        "G5": ("refit", core.RefitConfig(criterion="l2", weight="normal")),
-        "G6": ("refit", core.RefitConfig(target="gelu-derivative")),
-        "G7": ("grid", core.GridConfig()),
-        "G8": ("ripple", core.RippleConfig(c=0.044715)),
-        "G9": ("refit", core.RefitConfig(form="sigmoid")),
-        "G10": ("speed", core.SpeedConfig()),
-    },
-)
+lab.claims(SLUG)
 lab.equations(SLUG)
 lab.source(core.gelu, core.gelu_tanh, core.gelu_sigmoid, core.fit)
 lab.take_away(SLUG)

@@ -134,9 +134,9 @@ def link(slug: str) -> str:
     return f"{_base()}?{urlencode(query)}"
 
 
-def link_to(slug: str, panel: str, config: Config) -> str:
+def link_to(slug: str, panel: str, controls: Mapping[str, str]) -> str:
     """The address of one panel in a given state, relative to the server."""
-    query = {LANGUAGE: language()} | parameters(slug, panel, config)
+    query = {LANGUAGE: language()} | {key(slug, panel, n): text for n, text in controls.items()}
     return f"{slug}?{urlencode(query)}#{panel}"
 
 

@@ -43,6 +43,12 @@ def live_formula(slug: str, name: str) -> str:
     return str(_formulas(slug)["live"][name])
 
 
+def shows(slug: str, claim: str) -> tuple[str, dict[str, str]]:
+    """The panel that shows a claim, and the controls to set there."""
+    state = dict(_formulas(slug)["shows"][claim])
+    return state.pop("panel"), state
+
+
 @lru_cache
 def _formulas(slug: str) -> dict[str, Any]:
     return _read(CONTENT / "equations" / f"{slug}.toml")

@@ -6,8 +6,10 @@ import streamlit as st
 
 
 @st.fragment
-def folded(label: str, key: str, content: Callable[[], None], *, icon: str | None = None) -> None:
+def folded(
+    label: Callable[[], str], key: str, content: Callable[[], None], *, icon: str | None = None
+) -> None:
     """Draw `content` behind `label` when it is opened; the rest of the page does not run again."""
-    with st.expander(label, icon=icon, key=key, on_change="rerun") as box:
+    with st.expander(label(), icon=icon, key=key, on_change="rerun") as box:
         if box.open:
             content()

@@ -151,33 +151,31 @@ def formula(slug: str, name: str, **numbers: str) -> None:
     st.latex(text)
 
 
-def claims(slug: str, shows: Mapping[str, tuple[str, Config]]) -> None:
-    """The post's claims with their evidence. `shows`: claim number -> panel and state to open."""
+def claims(slug: str) -> None:
+    """The post's claims with their evidence."""
     st.header(t("claims.title"), anchor="claims", divider="gray")
     st.markdown(t("claims.how"))
-    _claims(slug, shows)
+    _claims(slug)
 
 
 @st.fragment
-def _claims(slug: str, shows: Mapping[str, tuple[str, Config]]) -> None:
-    if not seen.near(slug, "claims"):
-        return
-    for claim in all_claims():
-        if claim.topic == slug:
-            panel_name, config = shows[claim.id.partition(".")[2]]
-            ledger.row(claim, address.link_to(slug, panel_name, config))
+def _claims(slug: str) -> None:
+    if seen.near(slug, "claims"):
+        for claim in all_claims():
+            if claim.topic == slug:
+                ledger.row(claim)
 
 
 def equations(slug: str) -> None:
     """Every numbered equation of the post, with the function that computes it."""
     show = partial(_equations, slug)
-    folded(t("app.equations"), f"_equations.{slug}", show, icon=":material/function:")
+    folded(partial(t, "app.equations"), f"_equations.{slug}", show, icon=":material/function:")
 
 
 def source(*functions: Callable[..., Any]) -> None:
     """The code that the page runs, as it stands in `core`."""
     key = "_source." + ".".join(function.__name__ for function in functions)
-    folded(t("app.source"), key, partial(_source, functions), icon=":material/code:")
+    folded(partial(t, "app.source"), key, partial(_source, functions), icon=":material/code:")
 
 
 def take_away(slug: str) -> None:

@@ -8,6 +8,8 @@ import streamlit as st
 
 from core import claims
 from core.claims import Claim, Record, Verdict
+from ui import address
+from ui.catalogue import shows
 from ui.fold import folded
 from ui.i18n import t
 from ui.numbers import pretty
@@ -50,9 +52,9 @@ def select(
     ]
 
 
-def row(claim: Claim, link: str) -> None:
+def row(claim: Claim) -> None:
     """One claim: its line, and behind it the evidence."""
-    folded(_line(claim, _evidence(claim)), f"_claim.{claim.id}", partial(_behind, claim, link))
+    folded(lambda: _line(claim, _evidence(claim)), f"_claim.{claim.id}", partial(_behind, claim))
 
 
 def _evidence(claim: Claim) -> Record | None:
@@ -74,20 +76,26 @@ def _measured(evidence: Record | None) -> str:
     return f"{text} {evidence.unit}".rstrip()
 
 
-def _behind(claim: Claim, link: str) -> None:
+def _behind(claim: Claim) -> None:
     """Where the post says it, the rule of the verdict, every number, and a fresh measurement."""
     topic, name = claim.topic, _name(claim)
+    link = address.link_to(topic, *shows(topic, name))
     st.markdown(f"{t('claims.where')} {claim.source} · [{t('claims.show')}]({link})")
     st.markdown(t(f"{topic}.rules.{name}"))
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        seed = st.number_input(t("claims.seed"), 0, 9999, 1, key=f"_seed.{claim.id}", width=140)
+        seed = f"_seed.{claim.id}"
+        st.number_input(t("claims.seed"), 0, 9999, 1, key=seed, width=140)
         wait = t(f"claims.cost.{claim.cost}")
-        if st.button(t("claims.rerun"), key=f"_rerun.{claim.id}", help=wait):
-            with st.spinner(wait):
-                st.session_state[_kept(claim)] = claims.record(claim, int(seed))
+        key = f"_rerun.{claim.id}"
+        st.button(t("claims.rerun"), key=key, help=wait, on_click=_measure, args=(claim, seed))
     evidence = _evidence(claim)
     if evidence:
         _numbers(claim, evidence)
+
+
+def _measure(claim: Claim, seed: str) -> None:
+    """Run the check with the reader's seed; a callback, so the claim's line above shows it, too."""
+    st.session_state[_kept(claim)] = claims.record(claim, int(st.session_state[seed]))
 
 
 def _numbers(claim: Claim, evidence: Record) -> None:

@@ -1,11 +1,10 @@
 """How fast the exact and the approximate forms are on this machine, and what they cost in error.
 
-`python -m core.gelu.speed --write` measures and keeps the table that ships.
+`python scripts/measure_gelu_speed.py` measures and keeps the table that ships.
 
 Source: https://kexue.fm/archives/7309, the section on the exact erf in frameworks.
 """
 
-import argparse
 import json
 import os
 import time
@@ -118,21 +117,3 @@ def _max_error(name: str) -> float:
     x = torch.linspace(-8, 8, 4001)
     value = torch.as_tensor(FORMS[name](x, x.numpy())).double()
     return float((value - gelu(x.double())).abs().max())
-
-
-def main() -> None:
-    """Measure; with --write, keep the table as what ships."""
-    parser = argparse.ArgumentParser(prog="python -m core.gelu.speed", description=__doc__)
-    parser.add_argument("--write", action="store_true", help="replace the shipped measurement")
-    write = parser.parse_args().write
-    table = measure_speed()
-    print(table.to_string(index=False))
-    if write:
-        rows = table.to_dict(orient="records")
-        SHIPPED.parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps({"machine": machine(), "table": rows}, indent=1)
-        SHIPPED.write_text(text + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

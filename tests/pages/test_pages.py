@@ -3,10 +3,11 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.claims import Claim, all_claims
 from core.knobs import Choice, knobs
 from core.topics import TOPICS, built
 from tests.pages.app import BUILT, axis_titles, charts, open_page, text, widget
-from ui.catalogue import LANGUAGES, equations, words
+from ui.catalogue import LANGUAGES, equations, shows, words
 
 WIDGETS = ("button_group", "selectbox", "slider")
 ANNOUNCED = [topic.slug for topic in TOPICS if not built(topic.slug)]
@@ -105,6 +106,16 @@ def test_every_chart_states_its_finding_and_names_its_axes(slug: str, language: 
         assert len(chart.alt) > 10
         assert len(axis_titles(chart)) == 2
         assert not axis_titles(chart) & {"value", "variable", "curve", None, ""}
+
+
+@pytest.mark.parametrize("claim", all_claims(), ids=lambda claim: claim.id)
+def test_the_state_that_shows_a_claim_is_one_the_page_can_take(claim: Claim) -> None:
+    panel, controls = shows(claim.topic, claim.id.partition(".")[2])
+    link = {f"{claim.topic}.{panel}.{name}": text for name, text in controls.items()}
+    page = open_page(claim.topic, "en", **link)
+    assert panel in [header.proto.anchor for header in page.header]
+    assert not page.exception
+    assert not page.info  # nothing in the link had to be mended
 
 
 @pytest.mark.parametrize("slug", BUILT)

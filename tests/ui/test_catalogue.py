@@ -52,7 +52,7 @@ def test_chinese_is_written_in_chinese() -> None:
 
 @pytest.mark.parametrize("file", SOURCES, ids=lambda file: file.name)
 def test_every_key_written_in_the_code_is_in_the_catalogue(file: Path) -> None:
-    keys = re.findall(r'\bt\(\s*"([^"{}]+)"', file.read_text(encoding="utf-8"))
+    keys = re.findall(r'\bt[(,]\s*"([^"{}]+)"', file.read_text(encoding="utf-8"))
     assert [key for key in keys if key not in words("en")] == []
 
 
