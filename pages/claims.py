@@ -18,7 +18,13 @@ def pills(label: str, words: dict[str, str], key: str) -> list[str]:
     """Codes to choose from, all chosen at first."""
     codes = list(words)
     return st.pills(
-        label, codes, selection_mode="multi", default=codes, format_func=words.__getitem__, key=key
+        label,
+        codes,
+        selection_mode="multi",
+        default=codes,
+        format_func=words.__getitem__,
+        key=key,
+        wrap=True,
     )
 
 

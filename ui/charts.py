@@ -275,7 +275,7 @@ def _color(series: str | None, names: tuple) -> Any:
     colors = [COLORS.get(code) or next(spare) for code in codes]
     label = f"({json.dumps(dict(names))})[datum.label]"
     # On a phone the words stand below each other instead of running out of the picture.
-    columns = alt.ExprRef("width < 420 ? 1 : 4")
+    columns = alt.ExprRef("width < 280 ? 1 : 4")
     key = alt.Legend(labelExpr=label, symbolType="stroke", columns=columns)
     return alt.Color(
         series, type="nominal", scale=alt.Scale(domain=codes, range=colors), legend=key

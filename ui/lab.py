@@ -263,7 +263,8 @@ def _go(slug: str, panel_name: str, preset: Callable[[Any], Config], config: Con
 def _cell(cell: Any, slug: str, digits: int) -> str:
     """A code becomes its word if the topic has one; a number gets the digits asked for."""
     if isinstance(cell, str):
-        return t(f"{slug}.options.{cell}") if has(f"{slug}.options.{cell}") else cell
+        keys = (f"{slug}.series.{cell}", f"{slug}.options.{cell}")
+        return next((t(key) for key in keys if has(key)), cell)
     return pretty(float(cell), digits)
 
 

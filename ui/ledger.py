@@ -64,15 +64,15 @@ def _evidence(claim: Claim) -> Record | None:
 
 def _line(claim: Claim, evidence: Record | None) -> str:
     sign = verdict(evidence.verdict) if evidence else t("claims.unmeasured")
-    return f"{sign} · **{_name(claim)}** {_statement(claim)}{_measured(evidence)}"
+    return f"{sign} · **{_name(claim)}** {_statement(claim)}{_measured(claim, evidence)}"
 
 
-def _measured(evidence: Record | None) -> str:
+def _measured(claim: Claim, evidence: Record | None) -> str:
     if evidence is None:
         return ""
-    text = f" — {t('claims.measured')} {pretty(evidence.measured)}"
+    text = f" — {t(f'{claim.topic}.measures.{_name(claim)}')}: {pretty(evidence.measured)}"
     if evidence.reference is not None:
-        text += f", {t('claims.reference')} {pretty(evidence.reference)}"
+        text += f" ({t('claims.reference')} {pretty(evidence.reference)})"
     return f"{text} {evidence.unit}".rstrip()
 
 
@@ -106,7 +106,10 @@ def _numbers(claim: Claim, evidence: Record) -> None:
     st.markdown(f"{verdict(evidence.verdict)} · {how}")
     if evidence.expects != evidence.verdict:
         st.warning(t("claims.unexpected"))
-    rows = {t("claims.measured"): evidence.measured, t("claims.reference"): evidence.reference}
+    rows = {
+        t(f"{claim.topic}.measures.{_name(claim)}"): evidence.measured,
+        t("claims.reference"): evidence.reference,
+    }
     rows |= {t("claims.tolerance"): evidence.tolerance}
     rows |= {t(f"{claim.topic}.details.{name}"): value for name, value in evidence.details.items()}
     lines = [

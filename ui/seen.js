@@ -1,4 +1,4 @@
-// Says once that its place has come near the reader's view.
+// Says that its place has come near the reader's view.
 const main = () => document.querySelector('[data-testid="stMain"]');
 
 // Panels drawn late move what is below them: a link to a panel keeps it in view until the reader
@@ -18,14 +18,23 @@ function holdLinkedPanel() {
 
 export default function ({ parentElement, setStateValue }) {
   holdLinkedPanel();
+  let times = 0;
+  let again;
+  // Several places can come near at once, and one message may stand for all: say it until heard.
+  const say = () => {
+    setStateValue("seen", ++times);
+    again = setTimeout(say, 800);
+  };
   const near = new IntersectionObserver(
     (entries) => {
-      if (!entries.some((entry) => entry.isIntersecting)) return;
-      near.disconnect();
-      setStateValue("seen", true);
+      clearTimeout(again);
+      if (entries.at(-1).isIntersecting) say();
     },
     { root: main(), rootMargin: "300px 0px" },
   );
   near.observe(parentElement.querySelector(".place"));
-  return () => near.disconnect();
+  return () => {
+    clearTimeout(again);
+    near.disconnect();
+  };
 }

@@ -25,5 +25,5 @@ def near(slug: str, panel: str) -> bool:
     if panel in came.seen or panel == came.first or not st.context.headers:
         return True
     name, come = f"_place.{slug}.{panel}", partial(came.seen.add, panel)
-    _place(key=name, default={"seen": False}, on_seen_change=come)
+    _place(key=name, default={"seen": 0}, on_seen_change=come)
     return False

@@ -173,7 +173,7 @@ def exact_operation(seed: int) -> Evidence:
     verdict = _graded(gap < 1e-14, float(gains.max()) <= FASTER)
     details = {"exact_gap": gap, **{f"gain_{k}": float(v) for k, v in gains.items()}}
     return Evidence(
-        verdict, measured=float(gains.max()), reference=float(FASTER), unit="x", details=details
+        verdict, measured=float(gains.max()), reference=float(FASTER), unit="×", details=details
     )
 
 

@@ -77,6 +77,6 @@ def test_every_claim_and_each_of_its_numbers_has_words(slug: str) -> None:
         if claim.topic == slug:
             number = claim.id.partition(".")[2]
             details = shipped(slug)[claim.id].details
-            wanted = {f"{slug}.claims.{number}", f"{slug}.rules.{number}"}
+            wanted = {f"{slug}.{kind}.{number}" for kind in ("claims", "measures", "rules")}
             wanted |= {f"{slug}.details.{name}" for name in details}
             assert wanted - keys == set()
