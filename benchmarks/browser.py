@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Locator, Page, ViewportSize, sync_playwright
 
-from benchmarks.server import Server, serving
+from benchmarks.server import ROOT, Server, serving
 
 WATCH = Path(__file__).with_name("watch.js")
 PAGE = "gelu"
@@ -37,7 +37,7 @@ def version() -> str:
         return browser.version
 
 
-def cold(rounds: int) -> tuple[list[float], list[float]]:
+def cold(rounds: int, folder: Path = ROOT, path: str = PAGE) -> tuple[list[float], list[float]]:
     """Seconds from `streamlit run` to the page's title and to its first chart.
 
     Every round has a new server process and a new browser profile. The browser is already open,
@@ -45,15 +45,15 @@ def cold(rounds: int) -> tuple[list[float], list[float]]:
     """
     titles, charts = [], []
     for _ in range(rounds):
-        with _new_profile() as page, serving() as server:
-            page.goto(f"{server.url}/{PAGE}", wait_until="commit")
+        with _new_profile() as page, serving(folder) as server:
+            page.goto(f"{server.url}/{path}", wait_until="commit")
             before = page.evaluate("performance.timeOrigin / 1000") - server.started
             titles.append(before + page.evaluate("watch.title") / 1000)
             charts.append(before + page.evaluate("watch.chart") / 1000)
     return titles, charts
 
 
-def warm(server: Server, rounds: int) -> list[float]:
+def warm(server: Server, rounds: int, path: str = PAGE) -> list[float]:
     """Seconds from going to the page to its first chart, on a server that has shown it before.
 
     Every round has a new browser context, whose cache is empty.
@@ -62,7 +62,7 @@ def warm(server: Server, rounds: int) -> list[float]:
     with _browser() as browser:
         for turn in range(rounds + 1):
             with _new_context(browser) as page:
-                page.goto(f"{server.url}/{PAGE}", wait_until="commit")
+                page.goto(f"{server.url}/{path}", wait_until="commit")
                 seconds = page.evaluate("watch.chart") / 1000
                 page.evaluate("watch.settled()")
             if turn:  # at the first visit the server imports and computes
@@ -76,6 +76,7 @@ def controls(server: Server, rounds: int) -> dict[str, list[float]]:
     with _browser() as browser, _new_context(browser) as page:
         page.goto(f"{server.url}/{PAGE}")
         page.evaluate("watch.chart.then(watch.settled)")
+        page.locator("#ripple").scroll_into_view_if_needed()  # its panel is drawn when come near
         reach = page.locator(".st-key-gelu-curves-reach").get_by_role("slider")
         meter = page.locator(".st-key-gelu-curves-meter").get_by_role("radio")
         drag = page.locator(".st-key-_drag-gelu-ripple-c").get_by_role("slider")
@@ -84,6 +85,15 @@ def controls(server: Server, rounds: int) -> dict[str, list[float]]:
             "buttons": [_click(meter.nth(i % meter.count()), "chart") for i in turns],
             "drag": [_key(drag, "ArrowRight", "change", "words") for _ in turns],
         }
+
+
+def bare_slider(server: Server, rounds: int) -> list[float]:
+    """The same for the only slider of the bare page."""
+    with _browser() as browser, _new_context(browser) as page:
+        page.goto(server.url)
+        page.evaluate("watch.chart.then(watch.settled)")
+        reach = page.locator(".st-key-reach").get_by_role("slider")
+        return [_key(reach, _to_and_fro(i), "keydown", "chart") for i in range(rounds)]
 
 
 def _key(slider: Locator, key: str, event: str, sight: str) -> float:

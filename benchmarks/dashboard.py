@@ -15,7 +15,7 @@ from typing import Any
 from benchmarks import browser
 from benchmarks.figures import Figure, Target, table
 from benchmarks.readers import Reader, crowd
-from benchmarks.server import ROOT, Server, serving
+from benchmarks.server import BARE, ROOT, Server, serving
 
 RESULTS = ROOT / "benchmarks" / "results" / "dashboard.json"
 
@@ -32,9 +32,12 @@ class Options:
 def cold(options: Options) -> list[Figure]:
     """From `streamlit run`, torch's import included."""
     titles, charts = browser.cold(options.rounds or 5)
+    bare_titles, bare_charts = browser.cold(options.rounds or 5, BARE, "")
     return [
         Figure("cold start to first element", "s", titles, Target("max", 6)),
         Figure("cold start to first chart", "s", charts, Target("max", 7)),
+        Figure("bare page: cold start to first element", "s", bare_titles),
+        Figure("bare page: cold start to first chart", "s", bare_charts),
     ]
 
 
@@ -42,20 +45,28 @@ def warm(options: Options) -> list[Figure]:
     """On a server that runs already."""
     with serving() as server:
         charts = browser.warm(server, options.rounds or 10)
-    return [Figure("page to first chart", "s", charts, Target("median", 1.5))]
+    with serving(BARE) as server:
+        bare = browser.warm(server, options.rounds or 10, "")
+    return [
+        Figure("page to first chart", "s", charts, Target("median", 1.5)),
+        Figure("bare page: to first chart", "s", bare),
+    ]
 
 
 def control(options: Options) -> list[Figure]:
     """From a control's release to what it changes."""
     with serving() as server:
         answers = browser.controls(server, options.rounds or 40)
+    with serving(BARE) as server:
+        bare = browser.bare_slider(server, options.rounds or 40)
     names = {
         "slider": "slider to changed chart",
         "buttons": "buttons to changed chart",
         "drag": "dragged coefficient to changed text",
     }
     target = Target("p95", 150)
-    return [Figure(name, "ms", answers[kind], target) for kind, name in names.items()]
+    figures = [Figure(name, "ms", answers[kind], target) for kind, name in names.items()]
+    return [*figures, Figure("bare page: slider to changed chart", "ms", bare)]
 
 
 def readers(options: Options) -> list[Figure]:

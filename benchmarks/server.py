@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+BARE = Path(__file__).parent / "bare"  # one slider, one chart: what Streamlit itself costs here
 PATIENCE = 60.0  # seconds
 
 
@@ -38,12 +39,12 @@ class Server:
 
 
 @contextmanager
-def serving() -> Iterator[Server]:
-    """`streamlit run` on a free port, ready for a reader; ended on leaving."""
+def serving(folder: Path = ROOT) -> Iterator[Server]:
+    """`streamlit run app.py` in a folder, on a free port, ready for a reader; ended on leaving."""
     port = free_port()
     with tempfile.TemporaryFile() as log:
         started = time.time()
-        process = subprocess.Popen(command(port), cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command(port), cwd=folder, stdout=log, stderr=subprocess.STDOUT)
         try:
             server = Server(f"http://127.0.0.1:{port}", process.pid, started)
             try:
