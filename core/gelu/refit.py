@@ -47,13 +47,7 @@ class Refit:
 
 def refit(config: RefitConfig) -> Refit:
     """The best coefficients. Raises NoConvergence if `max_iterations` ends first."""
-    best = fit(
-        config.form,
-        target=config.target,
-        criterion=config.criterion,
-        weight=config.weight,
-        max_iterations=config.max_iterations,
-    )
+    best = _best(config.form, config.target, config.criterion, config.weight, config.max_iterations)
     x = np.linspace(0, REACH, POINTS + 1)[1:]
     problem = Problem(FORMS[config.form], config.target)
     return Refit(
@@ -71,13 +65,21 @@ def criteria_and_weights() -> list[tuple[str, str]]:
     return single + [(criterion, weight) for criterion in ("l2", "l1") for weight in WEIGHTS]
 
 
+@lru_cache(maxsize=512)
+def _best(form: str, target: str, criterion: str, weight: str, max_iterations: int = 100) -> Fit:
+    """Each fit once: the table of all criteria has most of those that a reader asks for next."""
+    return fit(
+        form, target=target, criterion=criterion, weight=weight, max_iterations=max_iterations
+    )
+
+
 @lru_cache
 def _table(form: str, target: str) -> pd.DataFrame:
     return pd.DataFrame([_row(form, target, *pair) for pair in criteria_and_weights()])
 
 
 def _row(form: str, target: str, criterion: str, weight: str) -> dict[str, str | float]:
-    best = fit(form, target=target, criterion=criterion, weight=weight)
+    best = _best(form, target, criterion, weight)
     errors = {
         f"error_{meter.replace('-', '_')}": extrema(
             Problem(FORMS[form], meter), _theta(best)
