@@ -1,7 +1,7 @@
 """The verbs of a page: header, panel, formula, chart, claims, equations, source, take_away."""
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from functools import cache, partial
 from typing import Any
@@ -10,10 +10,10 @@ import pandas as pd
 import streamlit as st
 
 from core.claims import all_claims
-from core.knobs import Choice, Config, Knob, decimals, knobs
+from core.knobs import Config, knobs
 from core.numerics import NoConvergence
 from core.topics import topic
-from ui import address, frame, ledger, seen, takeaway
+from ui import address, controls, frame, ledger, seen, takeaway
 from ui.catalogue import equations as numbered_equations
 from ui.catalogue import live_formula
 from ui.charts import Figure
@@ -24,7 +24,6 @@ from ui.numbers import pretty
 IN_THE_ROW = 3  # controls beside each other above a picture; the others stand behind "more"
 
 Draw = Callable[[Any], None]
-Presets = Mapping[str, Callable[[Any], Config]]
 
 _recorder: ContextVar[takeaway.Recorder] = ContextVar("recorder")
 
@@ -49,7 +48,7 @@ def panel(
     config_type: type[Config],
     draw: Draw,
     *,
-    presets: Presets | None = None,
+    presets: controls.Presets | None = None,
     own: Sequence[str] = (),
 ) -> None:
     """One experiment: heading, what to notice, controls made from the Config, the picture.
@@ -69,7 +68,7 @@ def _panel(
     name: str,
     config_type: type[Config],
     draw: Draw,
-    presets: Presets,
+    presets: controls.Presets,
     own: tuple[str, ...],
 ) -> None:
     address.settle(slug, name, config_type)
@@ -77,13 +76,13 @@ def _panel(
         address.read(slug, name, config_type)
         return
     shown = [knob for knob in knobs(config_type) if knob.name not in own]
-    _row(slug, name, shown[:IN_THE_ROW])
+    controls.row(slug, name, shown[:IN_THE_ROW])
     actions = st.container(horizontal=True, vertical_alignment="center")
     with actions:
-        _more(slug, name, shown[IN_THE_ROW:])
+        controls.more(slug, name, shown[IN_THE_ROW:])
     config = address.read(slug, name, config_type)
     with actions:
-        _presets(slug, name, config, presets)
+        controls.presets(slug, name, config, presets)
     recorder = takeaway.Recorder(name, config)
     token = _recorder.set(recorder)
     try:
@@ -190,76 +189,6 @@ def take_away(slug: str) -> None:
 # ---- parts of a panel
 
 
-def _row(slug: str, panel_name: str, row: Sequence[Knob]) -> None:
-    if not row:
-        return
-    for column, knob in zip(st.columns(len(row), gap="medium"), row, strict=True):
-        with column:
-            _widget(slug, panel_name, knob)
-
-
-def _more(slug: str, panel_name: str, rest: Sequence[Knob]) -> None:
-    if not rest:
-        return
-    with st.popover(t("app.more"), icon=":material/tune:"):
-        for knob in rest:
-            _widget(slug, panel_name, knob)
-
-
-def _widget(slug: str, panel_name: str, knob: Knob) -> None:
-    label, name = t(f"{slug}.{panel_name}.{knob.name}"), address.key(slug, panel_name, knob.name)
-    if isinstance(knob.domain, Choice):
-        _choice(label, name, knob.domain.options, slug)
-    elif knob.domain is None:
-        st.toggle(label, key=name)
-    else:
-        _slider(label, name, knob)
-
-
-def _choice(label: str, name: str, options: Sequence[str], slug: str) -> None:
-    """Buttons where they fit beside each other, a list where they don't."""
-    words = {option: _word(slug, option) for option in options}
-    if len(options) <= 3 or all(len(option) <= 6 for option in options):
-        st.segmented_control(label, options, key=name, format_func=words.__getitem__, required=True)
-    else:
-        st.selectbox(label, options, key=name, format_func=words.__getitem__)
-
-
-def _word(slug: str, option: str) -> str:
-    """A number is its own word in every language."""
-    number = option.replace(".", "", 1).isdigit()
-    return option if number else t(f"{slug}.options.{option}")
-
-
-def _slider(label: str, name: str, knob: Knob) -> None:
-    domain, step = knob.range, knob.range.step or 1
-    digits = f"%.{decimals(step)}f" if knob.type is float else "%d"
-    low, high, by = (knob.type(bound) for bound in (domain.low, domain.high, step))
-    st.slider(label, low, high, step=by, key=name, format=digits)
-
-
-def _presets(slug: str, panel_name: str, config: Config, presets: Presets) -> None:
-    for name, preset in presets.items():
-        st.button(
-            t(f"{slug}.{panel_name}.presets.{name}"),
-            key=f"_preset.{slug}.{panel_name}.{name}",
-            on_click=_go,
-            args=(slug, panel_name, preset, config),
-        )
-    st.button(
-        t("app.reset"),
-        key=f"_reset.{slug}.{panel_name}",
-        icon=":material/restart_alt:",
-        type="tertiary",
-        on_click=_go,
-        args=(slug, panel_name, lambda now: type(now)(), config),
-    )
-
-
-def _go(slug: str, panel_name: str, preset: Callable[[Any], Config], config: Config) -> None:
-    address.set_controls(slug, panel_name, preset(config))
-
-
 def _cell(cell: Any, slug: str, digits: int) -> str:
     """A code becomes its word if the topic has one; a number gets the digits asked for."""
     if isinstance(cell, str):
@@ -338,7 +267,7 @@ def _tell_what_was_mended(slug: str) -> None:
 
 
 def _mending(slug: str, item: address.Mended) -> str:
-    value = _word(slug, item.value) if isinstance(item.value, str) else item.value
+    value = controls.word(slug, item.value) if isinstance(item.value, str) else item.value
     knob = t(f"{slug}.{item.panel}.{item.knob}")
     return t(f"app.mended.{item.problem}", knob=knob, text=_quoted(item.text), value=value)
 

@@ -1,0 +1,85 @@
+"""The controls of a panel, made from the fields of its Config: widgets, presets, reset."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from core.knobs import Choice, Config, Knob, decimals
+from ui import address
+from ui.i18n import t
+
+Presets = Mapping[str, Callable[[Any], Config]]  # name -> the present Config to another
+
+
+def row(slug: str, panel_name: str, few: Sequence[Knob]) -> None:
+    """Widgets beside each other."""
+    if not few:
+        return
+    for column, knob in zip(st.columns(len(few), gap="medium"), few, strict=True):
+        with column:
+            _widget(slug, panel_name, knob)
+
+
+def more(slug: str, panel_name: str, rest: Sequence[Knob]) -> None:
+    """Widgets behind a button."""
+    if not rest:
+        return
+    with st.popover(t("app.more"), icon=":material/tune:"):
+        for knob in rest:
+            _widget(slug, panel_name, knob)
+
+
+def _widget(slug: str, panel_name: str, knob: Knob) -> None:
+    label, name = t(f"{slug}.{panel_name}.{knob.name}"), address.key(slug, panel_name, knob.name)
+    if isinstance(knob.domain, Choice):
+        _choice(label, name, knob.domain.options, slug)
+    elif knob.domain is None:
+        st.toggle(label, key=name)
+    else:
+        _slider(label, name, knob)
+
+
+def _choice(label: str, name: str, options: Sequence[str], slug: str) -> None:
+    """Buttons where they fit beside each other, a list where they don't."""
+    words = {option: word(slug, option) for option in options}
+    if len(options) <= 3 or all(len(option) <= 6 for option in options):
+        st.segmented_control(label, options, key=name, format_func=words.__getitem__, required=True)
+    else:
+        st.selectbox(label, options, key=name, format_func=words.__getitem__)
+
+
+def word(slug: str, option: str) -> str:
+    """The reader's word for an option. A number is its own word in every language."""
+    number = option.replace(".", "", 1).isdigit()
+    return option if number else t(f"{slug}.options.{option}")
+
+
+def _slider(label: str, name: str, knob: Knob) -> None:
+    domain, step = knob.range, knob.range.step or 1
+    digits = f"%.{decimals(step)}f" if knob.type is float else "%d"
+    low, high, by = (knob.type(bound) for bound in (domain.low, domain.high, step))
+    st.slider(label, low, high, step=by, key=name, format=digits)
+
+
+def presets(slug: str, panel_name: str, config: Config, states: Presets) -> None:
+    """A button for each named state, and one that puts every control back."""
+    for name, preset in states.items():
+        st.button(
+            t(f"{slug}.{panel_name}.presets.{name}"),
+            key=f"_preset.{slug}.{panel_name}.{name}",
+            on_click=_go,
+            args=(slug, panel_name, preset, config),
+        )
+    st.button(
+        t("app.reset"),
+        key=f"_reset.{slug}.{panel_name}",
+        icon=":material/restart_alt:",
+        type="tertiary",
+        on_click=_go,
+        args=(slug, panel_name, lambda now: type(now)(), config),
+    )
+
+
+def _go(slug: str, panel_name: str, preset: Callable[[Any], Config], config: Config) -> None:
+    address.set_controls(slug, panel_name, preset(config))
