@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, Locator, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect, sync_playwright
 
 from benchmarks.server import ROOT, Server, serving
 
@@ -67,6 +67,21 @@ def warm(server: Server, rounds: int, path: str = PAGE) -> list[float]:
                 page.evaluate("watch.settled()")
             if turn:  # at the first visit the server imports and computes
                 charts.append(seconds)
+    return charts
+
+
+def menu(server: Server, rounds: int) -> list[float]:
+    """Seconds from a click in the menu to the page's first chart, for a reader already here."""
+    charts = []
+    with _browser() as browser, _new_context(browser) as page:
+        page.goto(f"{server.url}/{PAGE}")
+        page.evaluate("watch.chart.then(watch.settled)")
+        entries = page.get_by_test_id("stSidebarNavLink")
+        for _ in range(rounds):
+            entries.last.click()  # the ledger, which has no chart
+            expect(page.get_by_test_id("stVegaLiteChart")).to_have_count(0)
+            page.evaluate("watch.settled()")
+            charts.append(_click(entries.nth(1), "chart") / 1000)
     return charts
 
 
