@@ -5,7 +5,7 @@ words and options alone, so it is built once and kept; a moving control only cha
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -74,20 +74,13 @@ def lines(
     x_scale: ScaleKind = "linear",
     y_scale: ScaleKind = "linear",
     y_domain: tuple[float, float] | None = None,
-    points: pd.DataFrame | None = None,
-    rules: pd.DataFrame | None = None,
 ) -> Figure:
     """Curves over x, one per value of `series`, named by `names` (code -> word).
 
-    `points` (same x and y columns) marks places on the curves; `rules` (column y, and optionally
-    `name`) draws horizontal lines across them. Scales are Vega's: linear, log, symlog.
+    Scales are Vega's: linear, log, symlog. Raises ValueError if the curves do not share their x.
     """
-    spec = _lines(
-        x, y, x_title, y_title, series, _pairs(names), x_scale, y_scale, y_domain,
-        points is not None, rules is not None,
-    )  # fmt: skip
-    places = _places(table, x, y, series)
-    return Figure(spec, _tables(table=table, places=places, points=points, rules=rules))
+    spec = _lines(x, y, x_title, y_title, series, _pairs(names), x_scale, y_scale, y_domain)
+    return Figure(spec, {"table": table, "places": _places(table, x, y, series)})
 
 
 def bars(
@@ -97,21 +90,17 @@ def bars(
     y: str,
     x_title: str,
     y_title: str,
-    series: str | None = None,
-    names: Mapping[str, str] | None = None,
-    y_scale: ScaleKind = "linear",
     y_domain: tuple[float, float] | None = None,
 ) -> Figure:
-    """One bar per row, side by side where `series` splits a place on the x axis."""
-    spec = _bars(x, y, x_title, y_title, series, _pairs(names), y_scale, y_domain)
-    return Figure(spec, _tables(table=table))
+    """One bar per row."""
+    return Figure(_bars(x, y, x_title, y_title, y_domain), {"table": table})
 
 
 def histogram(
     table: pd.DataFrame, *, low: str, high: str, count: str, x_title: str, y_title: str
 ) -> Figure:
     """Counts over bins that are already made: each row has its bin's edges."""
-    return Figure(_histogram(low, high, count, x_title, y_title), _tables(table=table))
+    return Figure(_histogram(low, high, count, x_title, y_title), {"table": table})
 
 
 def intervals(
@@ -130,7 +119,7 @@ def intervals(
 ) -> Figure:
     """Measured points with their spread in x, one per row of the table."""
     spec = _intervals(x, low, high, y, x_title, y_title, series, _pairs(names), x_scale, y_scale)
-    return Figure(spec, _tables(table=table))
+    return Figure(spec, {"table": table})
 
 
 # ---- specifications: built once per set of words and options
@@ -140,7 +129,6 @@ def intervals(
 def _lines(
     x: str, y: str, x_title: str, y_title: str, series: str | None, names: tuple,
     x_scale: ScaleKind, y_scale: ScaleKind, y_domain: tuple[float, float] | None,
-    has_points: bool, has_rules: bool,
 ) -> dict[str, Any]:  # fmt: skip
     across = alt.X(
         x, type="quantitative", title=x_title, axis=_axis(x_scale),
@@ -148,15 +136,10 @@ def _lines(
     )  # fmt: skip
     up = _up(y, y_title, y_scale, y_domain)
     base = alt.Chart(alt.NamedData("table")).encode(across, up, color=_color(series, names))
-    layers = [
+    return _framed(
         base.mark_line(strokeWidth=2, clip=True, invalid="show"),
         _pointer(x, across, x_title, y, y_title, names),
-    ]
-    if has_rules:
-        layers.insert(0, _rules(y_title, y_scale, y_domain))
-    if has_points:
-        layers.append(_points(across, up, x, x_title, y, y_title))
-    return _framed(*layers)
+    )
 
 
 def _pointer(x: str, across: alt.X, x_title: str, y: str, y_title: str, names: tuple) -> alt.Chart:
@@ -180,31 +163,14 @@ def _places(table: pd.DataFrame, x: str, y: str, series: str | None) -> pd.DataF
     return pd.DataFrame({x: across[0][::every], **heights})
 
 
-def _rules(y_title: str, y_scale: ScaleKind, y_domain: tuple[float, float] | None) -> alt.Chart:
-    up = _up("y", y_title, y_scale, y_domain)
-    dashed = alt.Chart(alt.NamedData("rules")).mark_rule(strokeDash=[5, 4], color=GRAY)
-    return dashed.encode(up)
-
-
-def _points(across: alt.X, up: alt.Y, x: str, x_title: str, y: str, y_title: str) -> alt.Chart:
-    marks = alt.Chart(alt.NamedData("points")).mark_point(
-        size=90, filled=True, color=VERMILION, opacity=1
-    )
-    return marks.encode(across, up, tooltip=_tooltip(x, x_title, y, y_title, None))
-
-
 @lru_cache(maxsize=512)
 def _bars(
-    x: str, y: str, x_title: str, y_title: str, series: str | None, names: tuple,
-    y_scale: ScaleKind, y_domain: tuple[float, float] | None,
-) -> dict[str, Any]:  # fmt: skip
+    x: str, y: str, x_title: str, y_title: str, y_domain: tuple[float, float] | None
+) -> dict[str, Any]:
     across = alt.X(x, type="ordinal", title=x_title, sort=None, axis=alt.Axis(labelAngle=0))
-    up = _up(y, y_title, y_scale, y_domain)
-    chart = alt.Chart(alt.NamedData("table")).mark_bar(clip=True).encode(
-        across, up, color=_color(series, names), tooltip=_tooltip(x, x_title, y, y_title, series)
-    )  # fmt: skip
-    beside = chart.encode(xOffset=alt.XOffset(series, type="nominal")) if series else chart
-    return _framed(beside)
+    up = _up(y, y_title, "linear", y_domain)
+    bars = alt.Chart(alt.NamedData("table")).mark_bar(clip=True, color=BLUE)
+    return _framed(bars.encode(across, up, tooltip=_tooltip(x, x_title, y, y_title)))
 
 
 @lru_cache(maxsize=512)
@@ -212,7 +178,7 @@ def _histogram(low: str, high: str, count: str, x_title: str, y_title: str) -> d
     bins = alt.Chart(alt.NamedData("table")).mark_rect(stroke=None, color=BLUE)
     across = alt.X(low, type="quantitative", title=x_title, axis=_axis("linear"))
     base = alt.Y("zero", type="quantitative", title=y_title, axis=_axis("linear"))
-    tip = _tooltip(low, x_title, count, y_title, None)
+    tip = _tooltip(low, x_title, count, y_title)
     shape = bins.transform_calculate(zero="0").encode(across, alt.X2(high), base, tooltip=tip)
     return _framed(shape.encode(alt.Y2(count)))
 
@@ -232,7 +198,7 @@ def _intervals(
     return _framed(
         base.mark_rule(strokeWidth=2).encode(alt.X(low, type="quantitative"), alt.X2(high)),
         base.mark_point(filled=True, size=80, opacity=1).encode(
-            place, tooltip=_tooltip(x, x_title, y, y_title, series)
+            place, tooltip=_tooltip(x, x_title, y, y_title)
         ),
     )
 
@@ -282,9 +248,8 @@ def _color(series: str | None, names: tuple) -> Any:
     )
 
 
-def _tooltip(x: str, x_title: str, y: str, y_title: str, series: str | None) -> list[alt.Tooltip]:
-    pair = [_number(x, x_title), _number(y, y_title)]
-    return [*pair, alt.Tooltip(series, type="nominal", title=" ")] if series else pair
+def _tooltip(x: str, x_title: str, y: str, y_title: str) -> list[alt.Tooltip]:
+    return [_number(x, x_title), _number(y, y_title)]
 
 
 def _number(field: str, title: str) -> alt.Tooltip:
@@ -293,19 +258,3 @@ def _number(field: str, title: str) -> alt.Tooltip:
 
 def _pairs(names: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
     return tuple((names or {}).items())
-
-
-def _tables(**tables: pd.DataFrame | None) -> dict[str, pd.DataFrame]:
-    return {name: table for name, table in tables.items() if table is not None}
-
-
-__all__: Sequence[str] = [
-    "BLUE",
-    "COLORS",
-    "PALETTE",
-    "Figure",
-    "bars",
-    "histogram",
-    "intervals",
-    "lines",
-]

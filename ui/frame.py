@@ -19,8 +19,7 @@ ICON = ROOT / "ui" / "icon.svg"  # a named icon would be fetched from elsewhere
 def boot() -> None:
     """Import what is heavy once, and take it out of the garbage collector's sight.
 
-    Streamlit collects garbage after every run of a script; with torch loaded that walk costs more
-    than the page itself.
+    With torch loaded, a walk over everything imported costs more than a page itself.
     """
     import altair  # noqa: F401
     import pandas  # noqa: F401

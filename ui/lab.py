@@ -128,9 +128,7 @@ def shown() -> Any:
 def chart(verb: Callable[..., Figure], table: pd.DataFrame, *, alt: str, **options: Any) -> None:
     """Draw a table of the computed result with a verb of `charts`; `alt` states the finding."""
     figure = verb(table, **options)
-    tables = {"table": table} | {k: v for k, v in options.items() if isinstance(v, pd.DataFrame)}
-    words = {k: v for k, v in options.items() if k not in tables}
-    _recorder.get().drawings.append(takeaway.Drawing(verb, tables, words))
+    _recorder.get().drawings.append(takeaway.Drawing(verb, table, options))
     spec = {**figure.spec, "datasets": dict(figure.tables)}
     st.vega_lite_chart(spec, alt=alt, width="stretch")
 

@@ -27,14 +27,9 @@ def verdict(value: str) -> str:
     return SIGNS[Verdict(value)].format(word=t(f"claims.verdict.{value}"))
 
 
-def counts(records: Iterable[Record]) -> Counter[str]:
-    """How many claims there are of each verdict."""
-    return Counter(record.verdict for record in records)
-
-
 def tally(slug: str) -> str:
     """The claims of a topic by verdict, in one line."""
-    found = counts(claims.shipped(slug).values())
+    found = Counter(record.verdict for record in claims.shipped(slug).values())
     shown = [f"{verdict(value)} {found[value]}" for value in Verdict if found[value]]
     return t("claims.tally", verdicts=" · ".join(shown), all=sum(found.values()))
 

@@ -12,10 +12,10 @@ from core.knobs import Config
 
 @dataclass(frozen=True)
 class Drawing:
-    """One chart of a panel: the verb that drew it, the tables it was given, its words."""
+    """One chart of a panel: the verb that drew it, its table, its words."""
 
     verb: Callable[..., Any]
-    tables: Mapping[str, pd.DataFrame]  # parameter of the verb -> table; "table" comes first
+    table: pd.DataFrame
     options: Mapping[str, Any]
 
 
@@ -38,8 +38,7 @@ class Recorder:
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Every table the panel drew, by its field's name."""
-        drawn = [table for drawing in self.drawings for table in drawing.tables.values()]
-        return {self.field_of(table): table for table in drawn}
+        return {self.field_of(drawing.table): drawing.table for drawing in self.drawings}
 
 
 def script(recorder: Recorder) -> str:
@@ -80,11 +79,11 @@ def _saved_tables(recorder: Recorder) -> list[str]:
 def _saved_figures(recorder: Recorder) -> list[str]:
     lines = []
     for drawing in recorder.drawings:
-        tables = {name: f"result.{recorder.field_of(t)}" for name, t in drawing.tables.items()}
-        first = tables.pop("table")
-        options = tables | {name: repr(value) for name, value in drawing.options.items()}
-        lines += ["", _call("figure", f"charts.{drawing.verb.__name__}", {"": first} | options)]
-        lines += [f"figure.save('{first.removeprefix('result.')}.html')"]
+        name = recorder.field_of(drawing.table)
+        options = {key: repr(value) for key, value in drawing.options.items()}
+        arguments = {"": f"result.{name}"} | options
+        lines += ["", _call("figure", f"charts.{drawing.verb.__name__}", arguments)]
+        lines += [f"figure.save('{name}.html')"]
     return lines
 
 

@@ -77,10 +77,21 @@ def drawn(waves: pd.DataFrame, **options: object) -> charts.Figure:
 
 
 def test_a_figure_is_a_valid_chart_that_shows_its_table(waves: pd.DataFrame) -> None:
-    figure = drawn(waves, points=waves.head(1), rules=pd.DataFrame({"y": [0.5]}))
+    figure = drawn(waves)
     chart = alt.Chart.from_dict(figure.to_dict())  # validates against the Vega-Lite schema
     assert chart.to_dict()["datasets"]["table"] == waves.to_dict("records")
-    assert json.loads(json.dumps(figure.to_dict()))["datasets"]["rules"] == [{"y": 0.5}]
+
+
+def test_pointing_at_a_place_says_every_curve_there(waves: pd.DataFrame) -> None:
+    places = drawn(waves).tables["places"]
+    assert list(places.columns) == ["x", "exact", "tanh"]
+    np.testing.assert_array_equal(places["exact"], places["x"])
+    np.testing.assert_array_equal(places["tanh"], places["x"] ** 2)
+
+
+def test_curves_that_do_not_share_their_x_are_refused(waves: pd.DataFrame) -> None:
+    with pytest.raises(ValueError, match="must share their values of x"):
+        drawn(waves.iloc[:-1])
 
 
 def test_new_data_does_not_build_a_new_specification(waves: pd.DataFrame) -> None:
