@@ -25,7 +25,11 @@ def test_there_are_ten_claims_in_the_order_of_the_post() -> None:
 
 @pytest.mark.parametrize("claim", core.CLAIMS, ids=lambda claim: claim.id)
 @pytest.mark.parametrize("seed", [0, 1])
-def test_every_claim_has_the_verdict_that_it_expects(claim: Any, seed: int) -> None:
+def test_every_claim_has_the_verdict_that_it_expects(
+    monkeypatch: pytest.MonkeyPatch, claim: Any, seed: int
+) -> None:
+    # What G10 would time depends on the moment: here it judges the measurement that ships.
+    monkeypatch.setattr(module, "measure_speed", lambda **_: core.shipped_speed().table)
     row = record(claim, seed)
     assert row.as_expected
     assert np.isfinite([row.measured, *row.details.values()]).all()
