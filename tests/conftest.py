@@ -1,8 +1,11 @@
 """What every test shares."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 ROOT = Path(__file__).parent.parent
 
@@ -11,3 +14,19 @@ ROOT = Path(__file__).parent.parent
 def root() -> Path:
     """The repository's root."""
     return ROOT
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Tests keep their models in a folder of their own, and repeat themselves to the bit."""
+    os.environ["LAB_STORE"] = str(tmp_path_factory.mktemp("store"))
+    torch.set_num_threads(1)
+    yield
+    del os.environ["LAB_STORE"]
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty local store."""
+    monkeypatch.setenv("LAB_STORE", str(tmp_path / "store"))
+    return tmp_path / "store"

@@ -122,7 +122,11 @@ def test_requirements_are_pinned_and_torch_is_plain() -> None:
 
 def test_what_the_code_imports_is_required() -> None:
     lines = (ROOT / "requirements.txt").read_text(encoding="utf-8")
-    names = {"sklearn": "scikit-learn"}
+    names = {
+        "sklearn": "scikit-learn",
+        "sentence_transformers": "sentence-transformers",
+        "huggingface_hub": "huggingface-hub",
+    }
     standard = set(__import__("sys").stdlib_module_names) | {"core", "ui"}
     used = set().union(*(tops(file) for file in [*CORE, *UI, *PAGES])) - standard
     assert not {name for name in used if f"{names.get(name, name)}==" not in lines}
