@@ -1,0 +1,394 @@
+"""Sentence encoders: the vectors of a text's tokens, at any layer, and who attends to whom.
+
+One encoder ships (core/encoder_file.py); any sentence-transformers model may take its place, from a
+folder or from the hub: safetensors only, and no code of the model's own is ever run.
+
+Axes: n tokens, d width; layers and heads as the model counts them. Arrays are NumPy, float32.
+A model prefix such as "query: " is read by the model, and left out of what `encode` returns.
+"""
+
+import atexit
+import contextlib
+import dataclasses
+import logging
+import os
+import re
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float32
+
+EMBEDDED = "embedded"
+HUB_FILES = ("*.json", "*.txt", "*.model", "*.safetensors", "README.md")
+HUB_SECONDS = 3.0  # what a reader waits for a hub that does not answer
+RETRY_SECONDS = 60  # after which a model that could not be had is tried again
+_WORD_BOUNDARIES = "▁Ġ"  # how pieces mark the space before a word
+_LOCKS: dict[str, threading.Lock] = {}
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What a reader has to know of the encoder that came: the page has the words for `code`."""
+
+    code: str  # "hub-unreachable", "model-not-found", "model-unreadable", "store-not-writable"
+    detail: str  # the model asked for or the folder, and what happened
+
+
+@dataclass(frozen=True)
+class TokenVectors:
+    """The tokens of a text, without prefix and special tokens."""
+
+    tokens: tuple[str, ...]  # as they stand in the text
+    vectors: Float32[np.ndarray, "n d"]
+    known: Bool[np.ndarray, " n"]  # False: not in the vocabulary, the vector says nothing of it
+    truncated: bool  # the text is longer than what the model reads
+
+    @property
+    def unknown(self) -> int:
+        """How many tokens are not in the vocabulary."""
+        return int((~self.known).sum())
+
+
+@dataclass(frozen=True)
+class Attentions:
+    """Who attends to whom, with prefix and special tokens, since every row sums to 1."""
+
+    tokens: tuple[str, ...]
+    weights: Float32[np.ndarray, "layers heads n n"]  # row: the token that looks
+    truncated: bool
+
+
+@dataclass(frozen=True)
+class _Tokens:
+    ids: list[int]
+    texts: tuple[str, ...]
+    content: np.ndarray  # bool [n]: neither prefix nor special
+    known: np.ndarray  # bool [n]
+    truncated: bool
+
+
+class _Unavailable(Exception):
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.notice = Notice(code, detail)
+
+
+@dataclass(frozen=True, eq=False)
+class TokenEncoder:
+    """A sentence encoder. Read-only: one object serves all threads."""
+
+    name: str
+    licence: str | None  # as the model's card says; None if it says nothing
+    notice: Notice | None
+    _model: Any = field(repr=False)  # SentenceTransformer
+    _tokenizer: Any = field(repr=False)  # tokenizers.Tokenizer: no padding, no cutting, no change
+
+    @property
+    def dim(self) -> int:
+        """Width d of the vectors."""
+        return int(self._network.config.hidden_size)
+
+    @property
+    def layers(self) -> int:
+        """How many layers; the hidden states are those of 0 (before the first) to `layers`."""
+        return int(self._network.config.num_hidden_layers)
+
+    @property
+    def heads(self) -> int:
+        """Attention heads a layer."""
+        return int(self._network.config.num_attention_heads)
+
+    def encode(self, text: str, *, layer: int = -1, contextual: bool = True) -> TokenVectors:
+        """The vectors of a text's tokens after a layer: 0 to `layers`, or from the end, -1.
+
+        contextual False: the rows of the word embedding, the same in every text. Raises ValueError
+        if the text has no word or the model no such layer.
+        """
+        return self.encode_many([text], layer=layer, contextual=contextual)[0]
+
+    def encode_many(
+        self,
+        texts: Sequence[str],
+        *,
+        layer: int = -1,
+        contextual: bool = True,
+        batch_size: int = 32,
+    ) -> list[TokenVectors]:
+        """`encode` for many texts at once. Raises ValueError as it does."""
+        if not -self.layers - 1 <= layer <= self.layers:
+            raise ValueError(f"layer is {layer}, but {self.name} has layers 0 to {self.layers}")
+        if batch_size < 1:
+            raise ValueError(f"batch_size is {batch_size}, but must be at least 1")
+        tokens = [self._tokenize(text) for text in texts]
+        found: list[TokenVectors] = []
+        for start in range(0, len(tokens), batch_size):
+            batch = tokens[start : start + batch_size]
+            states = self._states(batch, layer) if contextual else self._static(batch)
+            found += [_vectors(*pair) for pair in zip(batch, states, strict=True)]
+        return found
+
+    def attentions(self, text: str) -> Attentions:
+        """The attention of every layer and head. Raises ValueError if the text has no word."""
+        tokens = self._tokenize(text)
+        weights = self._run([tokens], output_attentions=True).attentions
+        stacked = np.stack([layer[0].numpy() for layer in weights])
+        return Attentions(tokens.texts, stacked, tokens.truncated)
+
+    def attention(self, text: str, layer: int, head: int) -> Float32[np.ndarray, "n n"]:
+        """One head of one layer, both counted from 0; the tokens are those of `attentions`."""
+        for name, value, count in (("layer", layer, self.layers), ("head", head, self.heads)):
+            if not 0 <= value < count:
+                raise ValueError(f"{name} is {value}, but {self.name} has 0 to {count - 1}")
+        return self.attentions(text).weights[layer, head]
+
+    def sentence(self, text: str) -> Float32[np.ndarray, " d"]:
+        """The text's vector by the model's own pooling, of length 1."""
+        import torch
+
+        with torch.inference_mode():
+            pooled = self._model(_padded([self._tokenize(text)]))["sentence_embedding"][0]
+            return torch.nn.functional.normalize(pooled, dim=0).float().numpy()
+
+    @property
+    def _network(self) -> Any:
+        return self._model.transformers_model
+
+    @property
+    def _prefix(self) -> str:
+        return str(self._model.prompts.get(self._model.default_prompt_name) or "")
+
+    def _tokenize(self, text: str) -> _Tokens:
+        """Ids of prefix, text and special tokens, cut to what the model reads."""
+        whole, room = self._prefix + text, self._room
+        bare = self._tokenizer.encode(whole, add_special_tokens=False)
+        truncated = len(bare) > room
+        bare.truncate(room)
+        full = self._tokenizer.post_process(bare)
+        content = _content(full, len(self._prefix))
+        if not content.any():
+            raise ValueError(f"text is {text[:40]!r}, but must have at least one word")
+        texts = tuple(
+            whole[start:end].strip() if is_content else piece
+            for piece, (start, end), is_content in zip(
+                full.tokens, full.offsets, content, strict=True
+            )
+        )
+        return _Tokens(full.ids, texts, content, np.array(full.ids) != self._unknown_id, truncated)
+
+    @property
+    def _room(self) -> int:
+        special = self._tokenizer.num_special_tokens_to_add(False)
+        return int(self._model.max_seq_length) - int(special)
+
+    @property
+    def _unknown_id(self) -> int | None:
+        token = self._model.tokenizer.unk_token
+        return None if token is None else self._tokenizer.token_to_id(token)
+
+    def _states(self, batch: Sequence[_Tokens], layer: int) -> list[np.ndarray]:
+        states = self._run(batch, output_hidden_states=True).hidden_states[layer]
+        return [state[: len(row.ids)].numpy() for row, state in zip(batch, states, strict=True)]
+
+    def _static(self, batch: Sequence[_Tokens]) -> list[np.ndarray]:
+        rows = self._network.get_input_embeddings().weight.detach().numpy()
+        return [rows[tokens.ids] for tokens in batch]
+
+    def _run(self, batch: Sequence[_Tokens], **asked: bool) -> Any:
+        import torch
+
+        with torch.inference_mode():
+            return self._network(**_padded(batch), **asked)
+
+
+def encoder(name: str | None = None) -> TokenEncoder:
+    """An encoder by name: "embedded", a folder, or a model of the hub ("owner/model").
+
+    None: what the environment variable LAB_MODEL names, else the embedded one. Where the model
+    can't be had the embedded one comes in its place, and its `notice` says so; a model that could
+    not be had is tried again after a minute. Raises ValueError if the embedded one is damaged.
+    """
+    wanted = name or os.environ.get("LAB_MODEL") or EMBEDDED
+    if wanted == EMBEDDED:
+        with _lock(EMBEDDED):
+            return _embedded()
+    with _lock(wanted):
+        notice = _trouble(wanted, int(time.monotonic() // RETRY_SECONDS))
+        if notice is None:
+            return _foreign(wanted)
+    return dataclasses.replace(encoder(EMBEDDED), notice=notice)
+
+
+@lru_cache(maxsize=1)
+def _embedded() -> TokenEncoder:
+    from core.encoder_file import unpacked
+    from core.store import root
+
+    try:
+        return _load(unpacked(root()), EMBEDDED)
+    except OSError as error:
+        place = Path(tempfile.mkdtemp(prefix="encoder-"))
+        atexit.register(shutil.rmtree, place, ignore_errors=True)
+        notice = Notice("store-not-writable", f"{root()}: {error}")
+        return dataclasses.replace(_load(unpacked(place), EMBEDDED), notice=notice)
+
+
+@lru_cache(maxsize=16)
+def _trouble(name: str, minute: int) -> Notice | None:
+    """Why a model can't be had, remembered for that minute; None: it is loaded."""
+    try:
+        _foreign(name)
+    except _Unavailable as error:
+        return error.notice
+    return None
+
+
+@lru_cache(maxsize=2)
+def _foreign(name: str) -> TokenEncoder:
+    folder = Path(name) if Path(name).is_dir() else _from_hub(name)
+    try:
+        _refuse_pickles(folder)
+        return _load(folder, name)
+    except Exception as error:  # whatever a foreign model makes two libraries raise
+        raise _Unavailable("model-unreadable", f"{name}: {_first_line(error)}") from error
+
+
+def _from_hub(name: str) -> Path:
+    """The folder of a model in the hub's cache, brought up to date if the hub answers."""
+    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
+
+    revision, reason = None, ""
+    with _quiet():
+        try:
+            revision = HfApi().model_info(name, timeout=HUB_SECONDS).sha
+        except (HFValidationError, RepositoryNotFoundError) as error:
+            raise _Unavailable("model-not-found", f"{name}: {_first_line(error)}") from error
+        except Exception as error:  # whatever a network raises: the cache may have the model
+            reason = _first_line(error)
+        try:
+            return Path(
+                snapshot_download(
+                    name,
+                    revision=revision,
+                    local_files_only=revision is None,
+                    allow_patterns=list(HUB_FILES),
+                )
+            )
+        except Exception as error:  # neither in the cache, nor did all of it come
+            reason = reason or _first_line(error)
+            raise _Unavailable("hub-unreachable", f"{name}: {reason}") from error
+
+
+def _load(folder: Path, name: str) -> TokenEncoder:
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from tokenizers import Tokenizer
+
+    with _quiet():
+        model = SentenceTransformer(
+            str(folder),
+            device="cpu",
+            trust_remote_code=False,
+            local_files_only=True,
+            model_kwargs={
+                "attn_implementation": "eager",  # the one that can show its weights
+                "use_safetensors": True,
+                "dtype": torch.float32,
+            },
+        )
+    model.eval().requires_grad_(False)
+    tokenizer = Tokenizer.from_str(model.tokenizer.backend_tokenizer.to_str())
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return TokenEncoder(name, _licence(folder), None, model, tokenizer)
+
+
+def _refuse_pickles(folder: Path) -> None:
+    """sentence-transformers would read a module's pickled weights where it finds no others."""
+    for path in folder.rglob("pytorch_model.bin"):
+        if not (path.parent / "model.safetensors").exists():
+            raise ValueError(f"{path.relative_to(folder)} is pickled; only safetensors are read")
+
+
+def _licence(folder: Path) -> str | None:
+    """What the model's card names, in its first lines."""
+    card = folder / "README.md"
+    text = card.read_text(encoding="utf-8") if card.exists() else ""
+    found = re.search(r"\A---\n(?:.*\n)*?license: *(\S+)", text)
+    return found[1] if found else None
+
+
+def _content(encoding: Any, prefix: int) -> np.ndarray:
+    """Which tokens [n] are neither special, nor of the prefix, nor a mere word boundary."""
+    special, ends = encoding.special_tokens_mask, [end for _, end in encoding.offsets]
+    words = [piece.strip(_WORD_BOUNDARIES) != "" for piece in encoding.tokens]
+    return np.array(
+        [
+            is_word and not is_special and end > prefix
+            for is_word, is_special, end in zip(words, special, ends, strict=True)
+        ],
+        dtype=bool,
+    )
+
+
+def _padded(batch: Sequence[_Tokens]) -> dict[str, Any]:
+    """What a model reads: ids and mask [texts, longest]. The mask hides whatever pads."""
+    import torch
+
+    longest = max(len(tokens.ids) for tokens in batch)
+    ids = torch.zeros(len(batch), longest, dtype=torch.long)
+    mask = torch.zeros_like(ids)
+    for row, tokens in enumerate(batch):
+        ids[row, : len(tokens.ids)] = torch.tensor(tokens.ids)
+        mask[row, : len(tokens.ids)] = 1
+    return {"input_ids": ids, "attention_mask": mask}
+
+
+def _vectors(tokens: _Tokens, states: np.ndarray) -> TokenVectors:
+    kept = tokens.content
+    texts = tuple(text for text, is_kept in zip(tokens.texts, kept, strict=True) if is_kept)
+    return TokenVectors(texts, states[kept], tokens.known[kept], tokens.truncated)
+
+
+def _lock(name: str) -> threading.Lock:
+    """One a model: a slow download keeps nobody from another model."""
+    return _LOCKS.setdefault(name, threading.Lock())
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".partition("\n")[0]
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """No progress bars and no advice on the console while a model is loaded."""
+    from huggingface_hub import utils as hub
+    from transformers.utils import logging as transformers
+
+    loggers = [logging.getLogger(name) for name in ("sentence_transformers", "huggingface_hub")]
+    levels = [logger.level for logger in loggers]
+    verbosity, bars = transformers.get_verbosity(), transformers.is_progress_bar_enabled()
+    hub_bars = not hub.are_progress_bars_disabled()
+    transformers.set_verbosity_error()
+    transformers.disable_progress_bar()
+    hub.disable_progress_bars()
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        transformers.set_verbosity(verbosity)
+        if bars:
+            transformers.enable_progress_bar()
+        if hub_bars:
+            hub.enable_progress_bars()
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
