@@ -1,4 +1,4 @@
-"""The frame: page set-up, language, navigation. Nothing else."""
+"""The frame: page set-up, language, navigation, running jobs. Nothing else."""
 
 import streamlit as st
 
@@ -10,3 +10,8 @@ st.set_page_config(page_title=i18n.t("app.name"), page_icon=str(frame.ICON), lay
 page = frame.navigation()
 address.write_language(page.url_path)
 frame.run(page)
+
+from ui import jobs  # noqa: E402  after the page, whose first picture should not wait for it
+
+with st.sidebar:
+    jobs.sidebar()

@@ -7,7 +7,7 @@ import streamlit as st
 
 from core import gelu as core
 from core.knobs import knobs
-from ui import address, charts, drag, lab
+from ui import address, charts, drag, jobs, lab
 from ui.i18n import t
 from ui.numbers import latex, pretty
 
@@ -176,6 +176,8 @@ def speed(config: core.SpeedConfig) -> None:
 
 def drift(config: core.NetworkConfig) -> None:
     """Swap the activation of a trained network and look at its outputs."""
+    if not jobs.ready(core.NETWORK, config.training):
+        return
     result = lab.compute(core.drift, config)
     last = pretty(result.by_layer["relative_drift"].iloc[-1], 3)
     left, right = st.columns(2)

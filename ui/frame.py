@@ -12,6 +12,7 @@ from ui import address
 from ui.i18n import t
 
 ROOT = Path(__file__).parent.parent
+EVIDENCE = ("claims", "models")  # the pages that show what stands behind the topics
 ICON = ROOT / "ui" / "icon.svg"  # a named icon would be fetched from elsewhere
 
 
@@ -44,11 +45,11 @@ def ensure_frame() -> None:
 
 
 def navigation() -> Page:
-    """The menu: home, the eight topics, the ledger. Returns the page that the address asks for."""
+    """The menu: home, topics, ledger, models. Returns the page that the address asks for."""
     home = st.Page("pages/home.py", title=t("home.nav"), default=True)
     topics = {topic.slug: topic_page(topic.slug) for topic in TOPICS}
-    ledger = st.Page("pages/claims.py", title=t("claims.nav"))
-    menu = {"": [home], t("app.topics"): list(topics.values()), t("app.evidence"): [ledger]}
+    evidence = [st.Page(f"pages/{name}.py", title=t(f"{name}.nav")) for name in EVIDENCE]
+    menu = {"": [home], t("app.topics"): list(topics.values()), t("app.evidence"): evidence}
     return st.navigation(menu, expanded=True)
 
 
@@ -73,4 +74,4 @@ def run(page: Page) -> None:
     page.run()
 
 
-_TITLES = {"": "app.name", "claims": "claims.question"}  # of the pages that are no topic
+_TITLES = {"": "app.name", **{name: f"{name}.question" for name in EVIDENCE}}  # not of topics

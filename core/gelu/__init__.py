@@ -29,9 +29,10 @@ from core.gelu.functions import (
 )
 from core.gelu.grid import Grid, GridConfig, correct_digits, grid
 from core.gelu.network import (
+    NETWORK,
+    TASKS,
     Drift,
     NetworkConfig,
-    Snapshot,
     TrainConfig,
     accuracy,
     digits,
@@ -45,7 +46,7 @@ from core.gelu.post_fit import (
     post_fit,
     post_fit_sigmoid,
 )
-from core.gelu.pretrained import load_card, load_network, retrained
+from core.gelu.pretrained import retrained
 from core.gelu.refit import Refit, RefitConfig, refit
 from core.gelu.ripple import (
     Ripple,
@@ -69,8 +70,10 @@ __all__ = [
     "CRITERIA",
     "FORMS",
     "LINEAR",
+    "NETWORK",
     "PUBLISHED",
     "TARGETS",
+    "TASKS",
     "WEIGHTS",
     "Curves",
     "CurvesConfig",
@@ -89,7 +92,6 @@ __all__ = [
     "RippleConfig",
     "Rounding",
     "RoundingConfig",
-    "Snapshot",
     "Speed",
     "SpeedConfig",
     "TrainConfig",
@@ -119,8 +121,6 @@ __all__ = [
     "grid_objective",
     "grid_objective_sigmoid",
     "inner_polynomial",
-    "load_card",
-    "load_network",
     "local_coefficients",
     "logit_cdf",
     "logit_series",

@@ -16,9 +16,14 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from core import datasets
 from core.gelu.functions import gelu, gelu_sigmoid, gelu_tanh
-from core.gelu.pretrained import load_network, retrained
+from core.gelu.pretrained import retrained
 from core.knobs import Choice, Config, Range
+from core.numerics import Diverged
+from core.runs import trained
+from core.store import Tensors
+from core.training import Snapshot, Task, pack, restore
 
 WIDTH = 64
 CLASSES = 10
@@ -31,7 +36,6 @@ SWAPS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 QUANTILES = (0.5, 0.9, 0.99, 1.0)
 BINS = 40
-Weights = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -52,18 +56,13 @@ class NetworkConfig(Config):
 
     activation: Annotated[str, Choice("tanh", "sigmoid", "silu", "relu", "own")] = "sigmoid"
     slope: Annotated[float, Range(1.0, 2.5, 0.001)] = 1.702  # of "own": x sigma(slope x)
-    depth: Annotated[str, Choice("2", "4", "8")] = "4"
-    seed: Annotated[int, Range(0, 2)] = 0
+    depth: Annotated[str, Choice("2", "4", "8", "16")] = "4"
+    seed: Annotated[int, Range(0, 9)] = 0
 
-
-@dataclass(frozen=True)
-class Snapshot:
-    """The network after one epoch."""
-
-    epoch: int
-    loss: float  # mean cross-entropy of the epoch's batches, nats
-    accuracy: float  # on the test set
-    weights: Weights
+    @property
+    def training(self) -> TrainConfig:
+        """How the network is trained: with exact GELU."""
+        return TrainConfig(depth=int(self.depth), seed=self.seed)
 
 
 @dataclass(frozen=True)
@@ -89,20 +88,19 @@ class Digits:
     train_y: Int[Tensor, " n"]
     test_x: Float[Tensor, "m 64"]
     test_y: Int[Tensor, " m"]
+    digest: str
 
 
 @lru_cache
 def digits() -> Digits:
     """The 1797 digits of scikit-learn, 1437 to train on and 360 to test."""
-    from sklearn.datasets import load_digits  # here, since importing it takes most of a second
-
-    data = load_digits()
-    x, y = torch.tensor(data.data, dtype=torch.float32) / 16, torch.tensor(data.target)
-    test = torch.arange(len(x)) % 5 == 0
-    return Digits(x[~test], y[~test], x[test], y[test])
+    train, test = (datasets.load("digits", split) for split in ("train", "test"))
+    return Digits(
+        train.images.flatten(1), train.labels, test.images.flatten(1), test.labels, train.digest
+    )
 
 
-def initial_weights(depth: int, generator: torch.Generator) -> Weights:
+def initial_weights(depth: int, generator: torch.Generator) -> Tensors:
     """`depth` hidden layers and a read-out, He-initialized; biases 0."""
     weights = {}
     for layer in range(depth + 1):
@@ -114,7 +112,7 @@ def initial_weights(depth: int, generator: torch.Generator) -> Weights:
 
 
 def forward(
-    weights: Weights, x: Float[Tensor, "n 64"], activation: Callable[[Tensor], Tensor]
+    weights: Tensors, x: Float[Tensor, "n 64"], activation: Callable[[Tensor], Tensor]
 ) -> list[Float[Tensor, "n width"]]:
     """The output of every hidden layer, then the logits."""
     states = []
@@ -125,32 +123,48 @@ def forward(
     return [*states, F.linear(x, weights[f"weight{depth}"], weights[f"bias{depth}"])]
 
 
-def accuracy(weights: Weights, activation: Callable[[Tensor], Tensor]) -> float:
+def accuracy(weights: Tensors, activation: Callable[[Tensor], Tensor]) -> float:
     """The share of test images that the network gets right."""
     data = digits()
-    logits = forward(weights, data.test_x, activation)[-1]
+    with torch.no_grad():
+        logits = forward(weights, data.test_x, activation)[-1]
     return float((logits.argmax(dim=1) == data.test_y).double().mean())
 
 
-def train(config: TrainConfig) -> Iterator[Snapshot]:
-    """Adam on cross-entropy, one snapshot an epoch; all randomness from the config's seed."""
+def train(config: TrainConfig, state: Tensors | None = None) -> Iterator[Snapshot]:
+    """Adam on cross-entropy, one snapshot an epoch; all randomness from the config's seed.
+
+    Raises Diverged if the loss is not finite.
+    """
     generator = torch.Generator().manual_seed(config.seed)
     weights = initial_weights(config.depth, generator)
     parameters = [weight.requires_grad_() for weight in weights.values()]
     optimizer = torch.optim.Adam(parameters, lr=config.lr)
+    done = restore(state, weights, optimizer, generator) if state else 0
     activation = SWAPS[config.activation]
-    for epoch in range(1, config.epochs + 1):
+    for epoch in range(done + 1, config.epochs + 1):
         loss = _epoch(weights, activation, optimizer, config.batch_size, generator)
-        kept = {name: weight.detach().clone() for name, weight in weights.items()}
-        yield Snapshot(epoch, loss, accuracy(kept, activation), kept)
+        if not math.isfinite(loss):
+            raise Diverged(f"the loss is {loss} in epoch {epoch}")
+        yield Snapshot(
+            done=epoch,
+            total=config.epochs,
+            metrics={"loss": loss, "test_accuracy": accuracy(weights, activation)},
+            weights=lambda: {name: weight.detach().clone() for name, weight in weights.items()},
+            state=partial(pack, weights, optimizer, generator, epoch),
+        )
+
+
+NETWORK = Task("gelu.network", 1, TrainConfig, lambda config: digits().digest, train)
+TASKS = {"network": NETWORK}
 
 
 def drift(config: NetworkConfig) -> Drift:
-    """The trained network with its activation swapped, against itself. No retraining.
+    """The trained network with its activation swapped, against itself.
 
-    Raises ValueError if the weights that ship are missing or damaged.
+    Depths 2, 4, 8 with seeds 0 to 2 ship; any other network is trained first, if it never was.
     """
-    weights = load_network(int(config.depth), config.seed)
+    weights = trained(NETWORK, config.training).tensors
     data, other = digits(), _swap(config)
     exact, swapped = (forward(weights, data.test_x, f) for f in (gelu, other))
     gap = (swapped[-1] - exact[-1]).flatten()
@@ -176,7 +190,7 @@ def _swap(config: NetworkConfig) -> Callable[[Tensor], Tensor]:
 
 
 def _epoch(
-    weights: Weights,
+    weights: Tensors,
     activation: Callable[[Tensor], Tensor],
     optimizer: torch.optim.Optimizer,
     batch_size: int,

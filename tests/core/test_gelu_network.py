@@ -1,9 +1,9 @@
 """The swapped network: exact against exact is nothing, worse approximations drift further."""
 
-import hashlib
 import importlib
+import math
 import threading
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 
 import pytest
@@ -11,31 +11,53 @@ import torch
 import torch.nn.functional as F
 
 from core import gelu as core
+from core import library
+from core.numerics import Diverged
+from core.store import Artefact
 
 pretrained = importlib.import_module("core.gelu.pretrained")
 network = importlib.import_module("core.gelu.network")
 QUICK = core.TrainConfig(depth=2, epochs=3)
 
 
-def last(config: core.TrainConfig) -> core.Snapshot:
+def last(config: core.TrainConfig) -> dict[str, torch.Tensor]:
+    """The weights at the end of a training."""
     *_, snapshot = core.train(config)
-    return snapshot
+    return snapshot.weights()
+
+
+def shipped(depth: int, seed: int) -> Artefact:
+    found = library.SHIPPED.get(core.NETWORK.key(core.TrainConfig(depth=depth, seed=seed)))
+    assert found is not None
+    return found
 
 
 @pytest.mark.parametrize("depth", [2, 4, 8])
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_shipped_networks_have_the_accuracy_and_hash_of_their_cards(depth: int, seed: int) -> None:
-    card = core.load_card(depth, seed)
-    weights = core.load_network(depth, seed)
-    content = (pretrained.network_folder(depth, seed) / "model.safetensors").read_bytes()
-    assert hashlib.sha256(content).hexdigest() == card["sha256"]
-    assert core.accuracy(weights, core.gelu) == pytest.approx(card["metrics"]["test_accuracy"])
+def test_shipped_networks_have_the_accuracy_of_their_cards(depth: int, seed: int) -> None:
+    weights, metrics = shipped(depth, seed).tensors, shipped(depth, seed).meta["metrics"]
+    assert core.accuracy(weights, core.gelu) == pytest.approx(metrics["test_accuracy"])
     assert core.accuracy(weights, core.gelu) > 0.95
     assert len(weights) == 2 * (depth + 1)
 
 
+def test_todays_code_trains_what_ships_or_its_version_must_be_raised() -> None:
+    curve = shipped(2, 0).meta["curve"]
+    snapshots = islice(core.train(core.TrainConfig(depth=2)), 4)
+    losses = [snapshot.metrics["loss"] for snapshot in snapshots]
+    assert losses == pytest.approx([point["loss"] for point in curve[:4]], abs=1e-4)
+
+
+def test_a_broken_training_says_so() -> None:
+    weights = last(core.TrainConfig(depth=1, epochs=1))
+    *_, snapshot = core.train(core.TrainConfig(depth=1, epochs=1))
+    state = snapshot.state() | {"weights.weight0": weights["weight0"] * math.nan}
+    with pytest.raises(Diverged, match="the loss is nan in epoch 2"):
+        list(core.train(core.TrainConfig(depth=1, epochs=2), state))
+
+
 def test_forward_is_the_torch_module_of_the_same_weights() -> None:
-    weights = core.load_network(2, 0)
+    weights = shipped(2, 0).tensors
     linears = [torch.nn.utils.skip_init(torch.nn.Linear, 64, n) for n in (64, 64, 10)]
     for k, linear in enumerate(linears):
         linear.load_state_dict({"weight": weights[f"weight{k}"], "bias": weights[f"bias{k}"]})
@@ -88,16 +110,17 @@ def test_no_swap_is_no_drift(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_training_lowers_the_loss_and_learns() -> None:
     snapshots = list(core.train(core.TrainConfig(depth=2, epochs=6)))
-    assert [snapshot.epoch for snapshot in snapshots] == [1, 2, 3, 4, 5, 6]
-    assert snapshots[-1].loss < 0.5 * snapshots[0].loss
-    assert snapshots[-1].accuracy > 0.8
+    assert [snapshot.done for snapshot in snapshots] == [1, 2, 3, 4, 5, 6]
+    first, end = snapshots[0].metrics, snapshots[-1].metrics
+    assert end["loss"] < 0.5 * first["loss"]
+    assert end["test_accuracy"] > 0.8
 
 
 def test_a_seed_decides_the_weights() -> None:
     first, again = last(QUICK), last(QUICK)
     other = last(core.TrainConfig(depth=2, epochs=3, seed=1))
-    assert all(torch.equal(first.weights[k], again.weights[k]) for k in first.weights)
-    assert not torch.equal(first.weights["weight0"], other.weights["weight0"])
+    assert all(torch.equal(first[k], again[k]) for k in first)
+    assert not torch.equal(first["weight0"], other["weight0"])
 
 
 def test_four_threads_with_one_seed_start_from_the_same_weights() -> None:
@@ -130,45 +153,15 @@ def test_retrained_networks_are_all_good_whatever_the_activation() -> None:
     assert table["accuracy"].min() > 0.95
 
 
-def test_the_script_keeps_what_it_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pretrained, "FOLDER", tmp_path)
-    weights = last(core.TrainConfig(depth=1, epochs=1)).weights
-    pretrained.save_network(1, 0, weights, {"seed": 0})
-    assert core.load_card(1, 0)["seed"] == 0
-    loaded = core.load_network(1, 0)
-    assert all(torch.equal(loaded[name], weights[name]) for name in weights)
-
-
-@pytest.fixture
-def shipped_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    weights = core.load_network(2, 0)
-    monkeypatch.setattr(pretrained, "FOLDER", tmp_path)
-    pretrained.save_network(2, 0, weights, {"seed": 0})
-    return tmp_path / "network-d2-s0"
-
-
-@pytest.mark.parametrize("at", [0, 100, -1])
-def test_a_flipped_bit_in_the_weights_is_found(shipped_copy: Path, at: int) -> None:
-    path = shipped_copy / "model.safetensors"
-    content = bytearray(path.read_bytes())
-    content[at] ^= 1
-    path.write_bytes(bytes(content))
-    with pytest.raises(ValueError, match=r"model\.safetensors is damaged"):
-        core.drift(core.NetworkConfig(depth="2"))
-
-
 @pytest.mark.parametrize("content", ["", "{", "[]"])
-def test_a_damaged_card_is_refused(shipped_copy: Path, content: str) -> None:
-    (shipped_copy / "meta.json").write_text(content)
-    with pytest.raises(ValueError, match=r"meta.json is damaged"):
-        core.load_network(2, 0)
-
-
-def test_a_missing_file_is_named(shipped_copy: Path) -> None:
-    (shipped_copy / "model.safetensors").unlink()
-    with pytest.raises(ValueError, match=r"network-d2-s0/model\.safetensors is missing"):
-        core.load_network(2, 0)
+def test_a_damaged_table_of_retrained_networks_is_refused(
+    content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pretrained, "RETRAINED", tmp_path / "retrained.json")
     with pytest.raises(ValueError, match=r"retrained\.json is missing"):
+        core.retrained()
+    (tmp_path / "retrained.json").write_text(content)
+    with pytest.raises(ValueError, match=r"retrained\.json is damaged"):
         core.retrained()
 
 

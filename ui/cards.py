@@ -1,0 +1,149 @@
+"""A trained model in words: its title, its settings, its curve, its size and age."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core import library, training
+from core.store import CARD, WEIGHTS, Card
+from ui import charts
+from ui.fold import folded
+from ui.i18n import t
+from ui.numbers import pretty
+
+UNITS = ("B", "kB", "MB", "GB")
+
+
+def title(task: str, settings: Mapping[str, Any]) -> str:
+    """A model in one line: its topic, its task, the settings that are not the usual ones."""
+    topic, usual = task.partition(".")[0], asdict(training.task(task).config())
+    named = [
+        f"{setting(task, name)} {value}"
+        for name, value in settings.items()
+        if value != usual.get(name)
+    ]
+    return f"**{t(f'topics.{topic}.nav')} · {t(_key(task, 'name'))}** " + ", ".join(named)
+
+
+def setting(task: str, field: str) -> str:
+    """The reader's word for a setting of a task."""
+    return t(_key(task, f"settings.{field}"))
+
+
+def metric(task: str, name: str) -> str:
+    """The reader's word for what a training measures; "step" is its unit of progress."""
+    return t(_key(task, f"metrics.{name}"))
+
+
+def curve(task: str, points: Sequence[Mapping[str, float]]) -> None:
+    """The training curve: the first thing that was measured, over the steps."""
+    table = pd.DataFrame(points)
+    measured = table.columns[1]
+    figure = charts.lines(
+        table,
+        x="step",
+        y=measured,
+        x_title=metric(task, "step"),
+        y_title=metric(task, measured),
+        y_scale="log" if table[measured].min() > 0 else "linear",
+    )
+    last = pretty(float(table[measured].iloc[-1]), 3)
+    alt = t("models.alt_curve", metric=metric(task, measured), last=last)
+    spec = {**figure.spec, "datasets": dict(figure.tables), "height": 200}
+    st.vega_lite_chart(spec, alt=alt, width="stretch")
+
+
+def listing() -> None:
+    """Every model on this machine: what it is, how it was made; take it along, remove it."""
+    found = library.cards()
+    made = [card for card in found if card.origin != "shipped"]
+    used, limit = size(sum(card.size for card in made)), size(library.limit())
+    st.markdown(t("models.used", used=used, limit=limit, shipped=len(found) - len(made)))
+    if address := library.shared_address():
+        st.markdown(t("models.shared", address=f"`{address}`"))
+    for card in found:
+        folded(partial(_line, card), f"_card.{card.key}", partial(_behind, card))
+
+
+def duration(seconds: float) -> str:
+    """A time in the unit that suits it."""
+    unit, size = next(
+        (row for row in (("hours", 3600), ("minutes", 60)) if seconds >= 2 * row[1]), ("seconds", 1)
+    )
+    return t(f"models.time.{unit}", n=f"{seconds / size:.0f}")
+
+
+def size(count: int) -> str:
+    """A number of bytes in the unit that suits it."""
+    amount, unit = float(count), 0
+    while amount >= 1000 and unit < len(UNITS) - 1:
+        amount, unit = amount / 1000, unit + 1
+    return f"{amount:.3g} {UNITS[unit]}"
+
+
+def _line(card: Card) -> str:
+    facts = [t(f"models.origin.{card.origin}"), size(card.size)]
+    return f"{title(card.meta['task'], card.meta['config'])} — {' · '.join(facts)}"
+
+
+def _behind(card: Card) -> None:
+    meta, task = card.meta, card.meta["task"]
+    left, right = st.columns(2)
+    with left:
+        _rows({setting(task, name): value for name, value in meta["config"].items()})
+    with right:
+        _rows(
+            {metric(task, name): pretty(value, 4) for name, value in meta["metrics"].items()}
+            | _facts(card)
+        )
+    curve(task, meta["curve"])
+    with st.container(horizontal=True):
+        for name in (WEIGHTS, CARD):
+            _download(card, name)
+        if card.origin != "shipped":
+            _remove(card)
+
+
+def _facts(card: Card) -> dict[str, str]:
+    meta = card.meta
+    versions = {name: str(version) for name, version in meta["versions"].items()}
+    return {
+        t("models.card.seconds"): duration(meta["seconds"]),
+        t("models.card.made"): meta["made"],
+        t("models.card.version"): str(meta["version"]),
+        t("models.card.data"): f"`{meta['data'][:16]}`",
+        t("models.card.key"): f"`{card.key}`",
+        **versions,
+    }
+
+
+def _rows(rows: Mapping[str, Any]) -> None:
+    lines = [f"| {name} | {value} |" for name, value in rows.items()]
+    head = f"| {t('models.settings')} | {t('models.value')} |\n|:--|--:|"
+    st.markdown("\n".join([head, *lines]))
+
+
+def _download(card: Card, name: str) -> None:
+    file = f"{card.key.replace('/', '-')}-{name}"
+    content = partial(library.file, card, name)
+    st.download_button(t("app.download", file=name), content, file, on_click="ignore")
+
+
+def _remove(card: Card) -> None:
+    st.button(
+        t("models.remove"),
+        icon=":material/delete:",
+        key=f"_remove.{card.key}",
+        help=t("models.removed_hint"),
+        on_click=library.forget,
+        args=(card.key,),
+    )
+
+
+def _key(task: str, rest: str) -> str:
+    topic, _, short = task.partition(".")
+    return f"{topic}.tasks.{short}.{rest}"

@@ -1,0 +1,158 @@
+"""Trainings as a reader sees them: the offer, the progress, the same list on every page."""
+
+from collections.abc import Callable
+from functools import partial
+
+import streamlit as st
+from streamlit.runtime import exists, get_instance
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from core import jobs, library
+from core.jobs import Job, Status
+from core.knobs import Config
+from core.training import Task
+from ui import cards
+from ui.i18n import t
+from ui.numbers import pretty
+
+EVERY = 0.5  # seconds between two looks at a running job
+_RUNNING = "_running"  # keys of the jobs that ran when the page was drawn
+
+_sessions: set[str] = set()  # of the pages that are open
+
+
+def ready(task: Task, config: Config) -> bool:
+    """Whether the model is there. If not, draw the offer to train it, or how far that is."""
+    if library.has(task.key(config)):
+        return True
+    job = jobs.find(task, config)
+    with st.container(border=True):
+        if job and job.active:
+            st.markdown(t("models.trains"))
+            _watch(partial(_progress, job, "page", with_curve=True))
+        else:
+            _offer(task, config, job)
+    return False
+
+
+def sidebar() -> None:
+    """The jobs that run, on every page. When one starts or ends, every open page is drawn again."""
+    context = get_script_run_ctx()
+    if context:
+        _sessions.add(context.session_id)
+    running = {job.key for job in jobs.every() if job.active}
+    _say_what_ended(st.session_state.get(_RUNNING, set()) - running)
+    st.session_state[_RUNNING] = running
+    if running:
+        _watch(_list)
+
+
+def listing() -> None:
+    """Every job of this server since it started: how far it is, or how it ended."""
+    found = jobs.every()
+    if not found:
+        st.markdown(t("models.no_jobs"))
+    for job in found:
+        with st.container(border=True):
+            st.markdown(cards.title(job.task.name, job.settings))
+            if job.active:
+                _watch(partial(_progress, job, "listing", with_curve=True))
+            else:
+                st.markdown(_ending(job))
+
+
+def _offer(task: Task, config: Config, last: Job | None) -> None:
+    st.markdown(_ending(last) if last else t("models.untrained"))
+    st.button(
+        t("models.go_on" if last else "models.train"),
+        icon=":material/model_training:",
+        key=f"_train.{task.name}",
+        on_click=_submit,
+        args=(task, config),
+    )
+
+
+def _submit(task: Task, config: Config) -> None:
+    jobs.submit(task, config)
+
+
+def _watch(draw: Callable[[], None]) -> None:
+    """Draw something again and again, without the rest of the page."""
+
+    @st.fragment(run_every=EVERY)
+    def watched() -> None:
+        draw()
+
+    watched()
+
+
+def _list() -> None:
+    running = [job for job in jobs.every() if job.active]
+    if {job.key for job in running} != st.session_state[_RUNNING]:
+        st.rerun()
+    st.caption(t("models.running"))
+    for job in running:
+        st.markdown(cards.title(job.task.name, job.settings))
+        _progress(job, "sidebar")
+
+
+def _progress(job: Job, place: str, *, with_curve: bool = False) -> None:
+    st.progress(job.progress, text=_how_far(job))
+    if with_curve and len(job.curve) > 1:
+        cards.curve(job.task.name, job.curve)
+    st.button(
+        t("models.cancel"),
+        icon=":material/stop:",
+        type="tertiary",
+        key=f"_cancel.{place}.{job.key}",
+        disabled=job.stopping,
+        on_click=job.cancel,
+    )
+
+
+def _how_far(job: Job) -> str:
+    report = job.report
+    if job.stopping:
+        return t("models.stopping")
+    if report is None:
+        return t(f"models.status.{job.status}")
+    unit = cards.metric(job.task.name, "step")
+    parts = [t("models.steps", unit=unit, done=report.done, total=report.total)]
+    parts += [
+        f"{cards.metric(job.task.name, name)} {pretty(value, 3)}"
+        for name, value in report.metrics.items()
+    ]
+    if report.left is not None:
+        parts.append(t("models.left", time=cards.duration(report.left)))
+    return " · ".join(parts)
+
+
+def _ending(job: Job) -> str:
+    """How a job ended, in a sentence."""
+    if job.trouble:
+        detail = job.trouble.detail[:300].replace("`", "'").replace("\n", " ")
+        return t(f"models.trouble.{job.trouble.code}", detail=f"`{detail}`")
+    kept_in_memory = job.status is Status.DONE and job.result().origin == "memory"
+    ending = "memory" if kept_in_memory else job.status
+    return t(f"models.status.{ending}", share=f"{100 * job.progress:.0f}")
+
+
+def _say_what_ended(keys: set[str]) -> None:
+    for job in jobs.every():
+        if job.key in keys and not job.active:
+            st.toast(f"{cards.title(job.task.name, job.settings)}: {_ending(job)}")
+
+
+def _wake_open_pages() -> None:
+    """Draw every open page again, since a page without a running job does not look for one."""
+    if not exists():
+        return
+    for session_id in list(_sessions):
+        session = get_instance().get_app_session(session_id)
+        if session is None:
+            _sessions.discard(session_id)
+        else:
+            session.request_rerun(session._client_state)  # as when a source file has changed
+
+
+jobs.listen(_wake_open_pages)
