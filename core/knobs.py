@@ -49,12 +49,19 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class Text:
+    """What a reader types, up to a number of characters; its meaning is checked by who reads it."""
+
+    longest: int
+
+
+@dataclass(frozen=True)
 class Knob:
     """One field of a Config: its name, type, domain and default."""
 
     name: str
     type: type
-    domain: Range | Choice | None  # None: a switch
+    domain: Range | Choice | Text | None  # None: a switch
     default: Any
 
     @property
@@ -93,6 +100,8 @@ def parse(knob: Knob, text: str) -> tuple[Value, str | None]:
     """
     if isinstance(knob.domain, Choice):
         return (text, None) if text in knob.domain.options else (knob.default, "unknown")
+    if isinstance(knob.domain, Text):
+        return (text, None) if len(text) <= knob.domain.longest else (knob.default, "unknown")
     if knob.domain is None:
         switch = {"true": True, "false": False}.get(text.lower())
         return (switch, None) if switch is not None else (knob.default, "unknown")
@@ -122,9 +131,11 @@ def _parse_number(knob: Knob, text: str) -> tuple[Value, str | None]:
 def _knob(field: dataclasses.Field[Any], hint: Any) -> Knob:
     if hint is bool:
         return Knob(field.name, bool, None, field.default)
-    if get_origin(hint) is not Annotated or not isinstance(get_args(hint)[1], Range | Choice):
+    if get_origin(hint) is not Annotated or not isinstance(
+        get_args(hint)[1], Range | Choice | Text
+    ):
         raise TypeError(
-            f"{field.name} needs a domain: Annotated[{hint}, Range(...) or Choice(...)]"
+            f"{field.name} needs a domain: Annotated[{hint}, Range(...), Choice(...) or Text(...)]"
         )
     return Knob(field.name, get_args(hint)[0], get_args(hint)[1], field.default)
 
@@ -145,3 +156,5 @@ def _check(knob: Knob, value: Any) -> None:
     if isinstance(knob.domain, Range) and not knob.domain.low <= value <= knob.domain.high:
         low, high = knob.domain.low, knob.domain.high
         raise ValueError(f"{knob.name} is {value!r}, but must lie between {low} and {high}")
+    if isinstance(knob.domain, Text) and len(value) > knob.domain.longest:
+        raise ValueError(f"{knob.name} has more than {knob.domain.longest} characters")

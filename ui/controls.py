@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.knobs import Choice, Config, Knob, decimals
+from core.knobs import Choice, Config, Knob, Text, decimals
 from ui import address
 from ui.i18n import t
 
@@ -34,6 +34,8 @@ def _widget(slug: str, panel_name: str, knob: Knob) -> None:
     label, name = t(f"{slug}.{panel_name}.{knob.name}"), address.key(slug, panel_name, knob.name)
     if isinstance(knob.domain, Choice):
         _choice(label, name, knob.domain.options, slug)
+    elif isinstance(knob.domain, Text):
+        st.text_input(label, key=name, max_chars=knob.domain.longest)
     elif knob.domain is None:
         st.toggle(label, key=name)
     else:

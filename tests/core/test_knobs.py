@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.knobs import Choice, Config, Knob, Range, decimals, knobs, parse
+from core.knobs import Choice, Config, Knob, Range, Text, decimals, knobs, parse
 
 
 @dataclass(frozen=True)
@@ -100,3 +100,16 @@ def test_the_nearest_value_is_on_the_grid_and_nearest(number: float, step: float
 def test_decimals_are_those_of_the_step(step: float, places: int) -> None:
     assert decimals(step) == places
     assert round(Decimal(repr(step)), places) == Decimal(repr(step))
+
+
+@dataclass(frozen=True)
+class Typed(Config):
+    formula: Annotated[str, Text(5)] = "x"
+
+
+def test_a_typed_text_is_taken_as_it_stands_up_to_its_length() -> None:
+    (formula,) = knobs(Typed)
+    assert parse(formula, "x + 1") == ("x + 1", None)
+    assert parse(formula, "x + 10") == ("x", "unknown")
+    with pytest.raises(ValueError, match="formula has more than 5 characters"):
+        Typed(formula="x + 10")
