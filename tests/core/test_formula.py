@@ -93,7 +93,7 @@ ESCAPES = {
     "(": "syntax",
     "x\n+1": "characters",
     "x\0": "characters",
-    "ｘ": "characters",  # noqa: RUF001
+    "ｘ": "characters",
     "x²": "characters",
     "𝐞𝐱𝐩(x)": "characters",
     "x" * (LENGTH + 1): "long",
