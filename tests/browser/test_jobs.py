@@ -66,5 +66,7 @@ def test_a_training_survives_the_servers_sudden_death(visit: Open, tmp_path: Pat
     assert psutil.wait_procs(workers, timeout=30)[1] == []
     assert Store(tmp_path).keys() == []
     with serving(store=tmp_path) as second:
-        drawn(visit(f"{second.url}/{NETWORK}"))
+        page = visit(f"{second.url}/{NETWORK}")
+        drawn(page)
+        page.context.close()
     assert len(Store(tmp_path).keys()) == 1
