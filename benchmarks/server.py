@@ -39,12 +39,21 @@ class Server:
 
 
 @contextmanager
-def serving(folder: Path = ROOT) -> Iterator[Server]:
-    """`streamlit run app.py` in a folder, on a free port, ready for a reader; ended on leaving."""
+def serving(folder: Path = ROOT, store: Path | None = None) -> Iterator[Server]:
+    """`streamlit run app.py` in a folder, on a free port, ready for a reader; ended on leaving.
+
+    Models are kept in `store`; without one, in a folder that goes with the server.
+    """
     port = free_port()
-    with tempfile.TemporaryFile() as log:
+    with tempfile.TemporaryFile() as log, tempfile.TemporaryDirectory() as temporary:
         started = time.time()
-        process = subprocess.Popen(command(port), cwd=folder, stdout=log, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command(port),
+            cwd=folder,
+            env={**os.environ, "LAB_STORE": str(store or temporary)},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
         try:
             server = Server(f"http://127.0.0.1:{port}", process.pid, started)
             try:

@@ -37,6 +37,12 @@ def client() -> "Client":
         return _client
 
 
+def warm() -> None:
+    """Start the cluster in the background, since a job is likely; it ends if none comes."""
+    if _client is None:
+        threading.Thread(target=_warm, daemon=True).start()
+
+
 def rest() -> None:
     """Say that no job is left: the local cluster ends after a while."""
     global _timer
@@ -52,6 +58,13 @@ def end() -> None:
     with _lock:
         _keep_awake()
         _end()
+
+
+def _warm() -> None:
+    from core.worker import prepare
+
+    client().submit(prepare).result()
+    rest()
 
 
 def _end() -> None:

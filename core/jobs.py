@@ -89,6 +89,11 @@ class Job:
             return 1.0
         return self.report.share if self.report else 0.0
 
+    @property
+    def in_memory_only(self) -> bool:
+        """Whether the disk could not take the result."""
+        return self._artefact is not None and self._artefact.origin == "memory"
+
     def result(self, timeout: int | float | None = None) -> Artefact:
         """Wait for the artefact. Raises JobFailed, or TimeoutError after `timeout` seconds."""
         if not self._ended.wait(timeout):

@@ -20,7 +20,7 @@ from torch import Tensor
 from core.store import CARD, WEIGHTS, Artefact, Card, Damaged, Store, write
 
 SHIPPED = Store(Path(__file__).parent.parent / "pretrained", origin="shipped")
-LIMIT = 2 * 1024**3  # bytes of the local store, unless LAB_STORE_BYTES says otherwise
+LIMIT = 2_000_000_000  # bytes of the local store, unless LAB_STORE_BYTES says otherwise
 REMEMBERED = 8  # artefacts that are kept in memory when no disk takes them
 
 _memory: OrderedDict[str, Artefact] = OrderedDict()
@@ -106,10 +106,11 @@ def withdraw(key: str) -> None:
 
 
 def cards() -> list[Card]:
-    """What is known of every artefact on this machine; one in two places is shown as shipped."""
-    found = [Card(kept.key, kept.meta, 0, 0.0, "memory") for kept in _memory.values()]
-    found += SHIPPED.cards() + Store().cards()
-    return list({card.key: card for card in reversed(found)}.values())[::-1]
+    """What is known of every artefact on this machine, those made here first."""
+    shipped = {card.key: card for card in SHIPPED.cards()}
+    made = [Card(kept.key, kept.meta, 0, 0.0, "memory") for kept in _memory.values()]
+    made += [card for card in Store().cards() if card.key not in shipped]
+    return [*made, *shipped.values()]
 
 
 def forget(key: str) -> None:

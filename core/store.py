@@ -127,7 +127,7 @@ class Store:
             found: Artefact | None = read(self._folder(key), key, self.origin)
         except (OSError, Damaged):
             found = self._get_alone(key)
-        if found:
+        if found and self.origin == "local":
             self._mark_used(key)
         return found
 

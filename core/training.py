@@ -88,6 +88,14 @@ def task(name: str) -> Task:
     raise ValueError(f"task is {name!r}, but no topic has one of that name")
 
 
+def exists(name: object) -> bool:
+    """Whether a topic has a task of that name."""
+    try:
+        return bool(task(str(name)))
+    except ValueError:
+        return False
+
+
 def pack(
     weights: Mapping[str, Tensor],
     optimizer: torch.optim.Optimizer,

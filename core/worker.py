@@ -38,6 +38,11 @@ def work(name: str, settings: Mapping[str, Any], key: str, store_id: str | None)
     return {"outcome": "done", "tensors": _packed(artefact.tensors), "meta": artefact.meta}
 
 
+def prepare() -> None:
+    """Import what every task needs, before one comes."""
+    import core.runs  # noqa: F401
+
+
 class _Channel:
     """How a task talks with the process that asked for it: progress out, a wish to stop in."""
 

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from core import library
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -27,6 +29,7 @@ def _own_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty local store."""
+    """An empty local store, and nothing in memory."""
+    library._memory.clear()
     monkeypatch.setenv("LAB_STORE", str(tmp_path / "store"))
     return tmp_path / "store"

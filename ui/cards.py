@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -16,6 +17,7 @@ from ui.i18n import t
 from ui.numbers import pretty
 
 UNITS = ("B", "kB", "MB", "GB")
+UNITS_OF_TIME = (("days", 86400), ("hours", 3600), ("minutes", 60))  # and their seconds
 
 
 def title(task: str, settings: Mapping[str, Any]) -> str:
@@ -26,7 +28,8 @@ def title(task: str, settings: Mapping[str, Any]) -> str:
         for name, value in settings.items()
         if value != usual.get(name)
     ]
-    return f"**{t(f'topics.{topic}.nav')} · {t(_key(task, 'name'))}** " + ", ".join(named)
+    name = f"**{t(f'topics.{topic}.nav')} · {t(_key(task, 'name'))}**"
+    return " · ".join([name, *named])
 
 
 def setting(task: str, field: str) -> str:
@@ -71,10 +74,8 @@ def listing() -> None:
 
 def duration(seconds: float) -> str:
     """A time in the unit that suits it."""
-    unit, size = next(
-        (row for row in (("hours", 3600), ("minutes", 60)) if seconds >= 2 * row[1]), ("seconds", 1)
-    )
-    return t(f"models.time.{unit}", n=f"{seconds / size:.0f}")
+    unit, length = next((row for row in UNITS_OF_TIME if seconds >= 2 * row[1]), ("seconds", 1))
+    return t(f"models.time.{unit}", n=f"{seconds / length:.0f}")
 
 
 def size(count: int) -> str:
@@ -87,44 +88,63 @@ def size(count: int) -> str:
 
 def _line(card: Card) -> str:
     facts = [t(f"models.origin.{card.origin}"), size(card.size)]
-    return f"{title(card.meta['task'], card.meta['config'])} — {' · '.join(facts)}"
+    name = title(card.meta["task"], card.meta["config"]) if _is_ours(card) else f"`{card.key}`"
+    return f"{name} — {' · '.join(facts)}"
+
+
+def _is_ours(card: Card) -> bool:
+    """Whether a task of this version made it, so that there are words for what it says."""
+    if not card.meta.keys() >= {"task", "config", "metrics", "curve", "versions", "seconds"}:
+        return False
+    return training.exists(card.meta["task"])
 
 
 def _behind(card: Card) -> None:
+    if _is_ours(card):
+        _how_it_was_made(card)
+    else:
+        st.markdown(t("models.foreign"))
+    with st.container(horizontal=True):
+        if card.origin != "memory":
+            for name in (WEIGHTS, CARD):
+                _download(card, name)
+        if card.origin != "shipped":
+            _remove(card)
+
+
+def _how_it_was_made(card: Card) -> None:
     meta, task = card.meta, card.meta["task"]
     left, right = st.columns(2)
     with left:
-        _rows({setting(task, name): value for name, value in meta["config"].items()})
+        _rows("settings", {setting(task, name): v for name, v in meta["config"].items()})
     with right:
         _rows(
+            "found",
             {metric(task, name): pretty(value, 4) for name, value in meta["metrics"].items()}
-            | _facts(card)
+            | _facts(card),
         )
+    st.caption(f"{t('models.card.key')} `{card.key}`")
     curve(task, meta["curve"])
-    with st.container(horizontal=True):
-        for name in (WEIGHTS, CARD):
-            _download(card, name)
-        if card.origin != "shipped":
-            _remove(card)
 
 
 def _facts(card: Card) -> dict[str, str]:
     meta = card.meta
     versions = {name: str(version) for name, version in meta["versions"].items()}
+    made = datetime.fromisoformat(meta["made"])
     return {
         t("models.card.seconds"): duration(meta["seconds"]),
-        t("models.card.made"): meta["made"],
+        t("models.card.made"): f"{made:%Y-%m-%d %H:%M} UTC",
+        t("models.card.age"): duration((datetime.now(UTC) - made).total_seconds()),
         t("models.card.version"): str(meta["version"]),
         t("models.card.data"): f"`{meta['data'][:16]}`",
-        t("models.card.key"): f"`{card.key}`",
         **versions,
     }
 
 
-def _rows(rows: Mapping[str, Any]) -> None:
+def _rows(head: str, rows: Mapping[str, Any]) -> None:
     lines = [f"| {name} | {value} |" for name, value in rows.items()]
-    head = f"| {t('models.settings')} | {t('models.value')} |\n|:--|--:|"
-    st.markdown("\n".join([head, *lines]))
+    heads = f"| {t(f'models.{head}')} | {t('models.value')} |\n|:--|--:|"
+    st.markdown("\n".join([heads, *lines]))
 
 
 def _download(card: Card, name: str) -> None:

@@ -210,17 +210,23 @@ def _framed(*layers: alt.Chart) -> dict[str, Any]:
 
 def _up(y: str, title: str, scale: ScaleKind, domain: tuple[float, float] | None) -> alt.Y:
     return alt.Y(
-        y, type="quantitative", title=title, axis=_axis(scale), scale=_scale(scale, domain)
+        y, type="quantitative", title=title, axis=_axis(scale, "y"), scale=_scale(scale, domain)
     )
 
 
-def _axis(scale: ScaleKind) -> alt.Axis:
-    """A log axis names whole powers only, and draws no thicket of lines between them."""
+def _axis(scale: ScaleKind, channel: str = "x") -> alt.Axis:
+    """A log axis draws and names whole powers; over less than a decade, 2 and 5 of them, too."""
     if scale != "log":
         return alt.Axis(tickCount=7)
+    digit = "round(datum.value / pow(10, floor(log(datum.value) / LN10 + 1e-9)))"
+    named = f"(domain('{channel}')[1] < 20 * domain('{channel}')[0] ? [1, 2, 5] : [1])"
     plain = "datum.value >= 0.01 && datum.value < 10000"
     words = f"{plain} ? format(datum.value, '~g') : format(datum.value, '.0e')"
-    return alt.Axis(labelExpr=words, tickCount=6)
+    return alt.Axis(
+        labelExpr=f"indexof({named}, {digit}) < 0 ? '' : {words}",
+        gridOpacity={"condition": {"test": f"{digit} == 1", "value": 1}, "value": 0},
+        tickCount=6,
+    )
 
 
 def _scale(kind: ScaleKind, domain: tuple[float, float] | None) -> alt.Scale:

@@ -20,16 +20,20 @@ ICON = ROOT / "ui" / "icon.svg"  # a named icon would be fetched from elsewhere
 def boot() -> None:
     """Import what is heavy once, and take it out of the garbage collector's sight.
 
-    With torch loaded, a walk over everything imported costs more than a page itself.
+    With torch loaded, a walk over everything imported costs more than a page itself. Jobs that the
+    last process left unfinished go on.
     """
     import altair  # noqa: F401
     import pandas  # noqa: F401
     import scipy.optimize  # noqa: F401
     import torch
 
+    from core import jobs
+
     torch.set_num_threads(1)
     gc.collect()
     gc.freeze()
+    jobs.resume()
 
 
 def ensure_frame() -> None:

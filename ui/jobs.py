@@ -7,11 +7,11 @@ import streamlit as st
 from streamlit.runtime import exists, get_instance
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from core import jobs, library
-from core.jobs import Job, Status
+from core import engine, jobs, library
+from core.jobs import Job
 from core.knobs import Config
 from core.training import Task
-from ui import cards
+from ui import cards, seen
 from ui.i18n import t
 from ui.numbers import pretty
 
@@ -62,7 +62,13 @@ def listing() -> None:
 
 
 def _offer(task: Task, config: Config, last: Job | None) -> None:
+    if seen.in_a_browser():
+        engine.warm()
     st.markdown(_ending(last) if last else t("models.untrained"))
+    times = [row.meta["seconds"] for row in library.cards() if row.meta.get("task") == task.name]
+    if times:
+        low, high = cards.duration(min(times)), cards.duration(max(times))
+        st.caption(t("models.took", low=low, high=high))
     st.button(
         t("models.go_on" if last else "models.train"),
         icon=":material/model_training:",
@@ -132,8 +138,7 @@ def _ending(job: Job) -> str:
     if job.trouble:
         detail = job.trouble.detail[:300].replace("`", "'").replace("\n", " ")
         return t(f"models.trouble.{job.trouble.code}", detail=f"`{detail}`")
-    kept_in_memory = job.status is Status.DONE and job.result().origin == "memory"
-    ending = "memory" if kept_in_memory else job.status
+    ending = "memory" if job.in_memory_only else job.status
     return t(f"models.status.{ending}", share=f"{100 * job.progress:.0f}")
 
 

@@ -15,6 +15,11 @@ _place = st.components.v2.component(
 )
 
 
+def in_a_browser() -> bool:
+    """Whether somebody looks: not a notebook, a test or a crawler."""
+    return "Mozilla" in st.context.headers.get("User-Agent", "")
+
+
 def near(slug: str, panel: str) -> bool:
     """Whether to draw a panel: the page's first, one that the link names, one come near to.
 
@@ -22,8 +27,7 @@ def near(slug: str, panel: str) -> bool:
     """
     came = address.arrival()
     came.first = came.first or panel
-    in_a_browser = "Mozilla" in st.context.headers.get("User-Agent", "")
-    if panel in came.seen or panel == came.first or not in_a_browser:
+    if panel in came.seen or panel == came.first or not in_a_browser():
         return True
     name, come = f"_place.{slug}.{panel}", partial(came.seen.add, panel)
     _place(key=name, default={"seen": 0}, on_seen_change=come)

@@ -70,7 +70,7 @@ def test_every_control_goes_to_both_ends(slug: str, language: str) -> None:
             toggle.set_value(end == "max")
         page.run()
         assert not page.exception
-        assert len(charts(page)) == drawn
+        assert len(charts(page)) == drawn or offers(page)
 
 
 @pytest.mark.parametrize("slug", BUILT)
@@ -83,7 +83,13 @@ def test_every_option_of_every_choice_draws(slug: str) -> None:
             widget(page, key).set_value(options[turn % len(options)])
         page.run()
         assert not page.exception
-        assert len(charts(page)) == drawn
+        assert len(charts(page)) == drawn or offers(page)
+
+
+def offers(page: AppTest) -> list[str]:
+    """The models that panels offer to train in the place of their charts."""
+    keys = [str(button.key) for button in page.button]
+    return [key for key in keys if key.startswith("_train.")]
 
 
 def choices_of(page: AppTest, slug: str) -> dict[str, tuple[str, ...]]:

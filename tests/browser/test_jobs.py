@@ -1,0 +1,72 @@
+"""Trainings in a real browser: asked for, followed from every page, found again after a crash."""
+
+import os
+import signal
+from pathlib import Path
+
+import psutil
+from playwright.sync_api import Page, expect
+
+from benchmarks.server import Server, serving
+from core.store import Store
+from tests.browser.conftest import PATIENCE, Open
+
+NETWORK = "gelu?gelu.drift.depth=16&gelu.drift.seed=7#drift"
+TRAINING = 180_000  # milliseconds that a training may take on a busy machine
+
+
+def ask(page: Page) -> None:
+    """Press the panel's button, and see that the training runs."""
+    page.get_by_role("button", name="Train it").click()
+    expect(page.get_by_test_id("stMain").get_by_text("being trained")).to_be_visible()
+    sidebar = page.get_by_test_id("stSidebar")
+    expect(sidebar.get_by_text("Training now")).to_be_visible(timeout=PATIENCE)
+
+
+def drawn(page: Page) -> None:
+    """See the panel's figure."""
+    expect(page.get_by_text("The logits drift by")).to_be_visible(timeout=TRAINING)
+
+
+def test_a_training_is_followed_on_another_page_drawn_when_it_ends_and_found_again(
+    server: Server, visit: Open
+) -> None:
+    other = visit(f"{server.url}/claims")
+    page = visit(f"{server.url}/{NETWORK}")
+    ask(page)
+    aside = other.get_by_test_id("stSidebar")
+    expect(aside.get_by_text("Training now")).to_be_visible(timeout=PATIENCE)
+    expect(aside.get_by_text("/ 40")).to_be_visible(timeout=TRAINING)
+    assert "/claims" in other.url
+    expect(other.get_by_role("heading", level=1)).to_have_text("Which of the claims hold?")
+    drawn(page)
+    expect(aside.get_by_text("Training now")).to_have_count(0, timeout=PATIENCE)
+    drawn(visit(f"{server.url}/{NETWORK}"))
+
+
+def test_a_training_is_stopped_and_goes_on_from_there(server: Server, visit: Open) -> None:
+    page = visit(f"{server.url}/{NETWORK.replace('seed=7', 'seed=6')}")
+    ask(page)
+    panel = page.get_by_test_id("stMain")
+    expect(panel.get_by_text("epoch 3")).to_be_visible(timeout=TRAINING)
+    panel.get_by_role("button", name="Stop").click()
+    expect(panel.get_by_text("The checkpoint is kept")).to_be_visible(timeout=TRAINING)
+    page.get_by_role("button", name="Train it again").click()
+    drawn(page)
+
+
+def test_a_training_survives_the_servers_sudden_death(visit: Open, tmp_path: Path) -> None:
+    with serving(store=tmp_path) as first:
+        page = visit(f"{first.url}/{NETWORK}")
+        ask(page)
+        expect(page.get_by_test_id("stMain").get_by_text("/ 40")).to_be_visible(timeout=TRAINING)
+        workers = psutil.Process(first.pid).children(recursive=True)
+        page.context.close()
+        os.kill(first.pid, signal.SIGKILL)
+    assert psutil.wait_procs(workers, timeout=30)[1] == []
+    assert Store(tmp_path).keys() == []
+    with serving(store=tmp_path) as second:
+        page = visit(f"{second.url}/{NETWORK}")
+        drawn(page)
+        page.context.close()
+    assert len(Store(tmp_path).keys()) == 1
