@@ -60,9 +60,7 @@ def second_moments(
     """The same for many q at once."""
     if not (q >= 0).all():
         raise ValueError(f"q is {q.min()!r}, but must be >= 0")
-    z, weight = nodes()
-    values = function(activation)(torch.from_numpy(q).sqrt()[:, None] * z)
-    moments = (values.square() @ weight).numpy()
+    moments = _integrated(function(activation), q)
     if not np.isfinite(moments).all():
         raise ValueError("E[phi(z)^2] must be finite, but the activation has a pole or overflows")
     return moments
@@ -109,11 +107,10 @@ def moments_by_layer(
     activation: str | Function, start: int | float, depth: int, gain: int | float = 1.0
 ) -> Float[np.ndarray, " layers"]:
     """q after 0, 1, ... `depth` layers from `start`; infinite from the layer on that overflows."""
-    moments = [float(start)]
+    phi, moments = function(activation), [float(start)]
     for _ in range(depth):
-        last = moments[-1]
-        overflowed = not last < 1e150
-        moments.append(math.inf if overflowed else gain**2 * second_moment(activation, last))
+        last = _integrated(phi, np.array([min(moments[-1], 1e150)]))[0] * gain**2
+        moments.append(last if math.isfinite(last) and moments[-1] < 1e150 else math.inf)
     return np.array(moments)
 
 
@@ -159,6 +156,12 @@ def hermite_shares(phi: Function) -> Float[np.ndarray, " orders"]:
         before, now = now, (z * now - math.sqrt(k) * before) / math.sqrt(k + 1)
     total = float(values @ weighted)
     return np.array([*squares, max(total - sum(squares), 0.0)]) / total
+
+
+def _integrated(phi: Function, q: np.ndarray) -> np.ndarray:
+    """E[phi(z)^2], z ~ N(0, q), whatever comes out."""
+    z, weight = nodes()
+    return (phi(torch.from_numpy(q).sqrt()[:, None] * z).square() @ weight).numpy()
 
 
 @lru_cache

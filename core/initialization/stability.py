@@ -24,7 +24,7 @@ from core.initialization.activations import (
 from core.knobs import Choice, Config, Range, Text
 
 POINTS = 121
-STARTS = (0.25, 0.8, 1.25, 4.0)
+STARTS = {"quarter": 0.25, "below": 0.8, "above": 1.25, "four": 4.0}
 LARGEST = 1e12  # what a second moment is drawn up to
 SAME = 1e-9  # a slope this near to 1 is 1
 
@@ -50,7 +50,7 @@ class Stability:
     """The map, the path over it, and how deviations from 1 fare."""
 
     cobweb: pd.DataFrame  # q, curve in {"map", "diagonal", "path"}, value
-    layers: pd.DataFrame  # layer, curve (the start), q: NaN where it has left what is drawn
+    layers: pd.DataFrame  # layer, curve ("start" or one of STARTS), q: NaN where not drawn
     second_moment: float  # E[phi(z)^2], z ~ N(0, 1)
     gain: float  # tuned: 1 / sqrt of the former
     slope: float  # d log V / d log q at q = 1 with the tuned gain
@@ -92,9 +92,10 @@ def _cobweb(phi: str | Function, now: float, path: np.ndarray) -> pd.DataFrame:
     inside = path[np.isfinite(path)]
     end = min(max(2.0, 1.05 * float(inside[: min(len(inside), 20)].max())), 50.0)
     q = np.linspace(0, end, POINTS)
+    values = variance_map(phi, q, now)
     corners = np.repeat(inside[inside <= end], 2)
     curves = {
-        "map": (q, variance_map(phi, q, now)),
+        "map": (q, np.where(values <= 1.5 * end, values, math.nan)),
         "diagonal": (q, q),
         "path": (corners[:-1], np.array([0.0, *corners[2:], 0.0])[: len(corners) - 1]),
     }
@@ -105,8 +106,8 @@ def _cobweb(phi: str | Function, now: float, path: np.ndarray) -> pd.DataFrame:
 def _layers(config: StabilityConfig, now: float, path: np.ndarray) -> pd.DataFrame:
     """The chosen start, and four more."""
     paths = {"start": path} | {
-        f"start-{start:g}": moments_by_layer(config.function, start, config.layers, now)
-        for start in STARTS
+        name: moments_by_layer(config.function, start, config.layers, now)
+        for name, start in STARTS.items()
     }
     layer = np.arange(config.layers + 1)
     tables = [

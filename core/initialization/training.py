@@ -22,6 +22,8 @@ SHIPPED: dict[str, TrainConfig] = {
     "gelu-tuned": TrainConfig(scheme="tuned", activation="gelu"),
 }
 
+LANDMARKS = ("relu-he", "tanh-orthogonal")
+
 
 @dataclass(frozen=True)
 class StartsConfig(Config):
@@ -47,7 +49,8 @@ class StartsConfig(Config):
 class Starts:
     """Curves by step; `curve` is "start" for the chosen one, else a start that ships."""
 
-    losses: pd.DataFrame  # step, curve, loss: mean cross-entropy of the last five batches, nats
+    losses: pd.DataFrame  # step, curve, loss: mean cross-entropy of the last five batches, nats;
+    # of the shipped ones those with the same activation, and two landmarks
     table: pd.DataFrame  # curve, loss, accuracy: at the end, 360 test images
     loss: float
     accuracy: float
@@ -63,6 +66,7 @@ def starts(config: StartsConfig) -> Starts:
     curves = [
         pd.DataFrame(meta["curve"])[["step", "loss"]].assign(curve=name)
         for name, meta in runs.items()
+        if name == "start" or name in LANDMARKS or name.startswith(config.activation)
     ]
     ends = [
         (name, meta["metrics"]["loss"], meta["metrics"]["test_accuracy"])
