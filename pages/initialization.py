@@ -227,7 +227,7 @@ def starts(config: core.StartsConfig) -> None:
     lab.chart(
         charts.lines, result.losses, x="step", y="loss", series="curve",
         names=series(result.losses), x_title=t("initialization.starts.step"),
-        y_title=t("initialization.starts.loss"), y_scale="log",
+        y_title=t("initialization.starts.loss"), y_domain=(0.0, 2.6),
         alt=t("initialization.starts.alt", loss=pretty(result.loss, 3)),
     )  # fmt: skip
     st.markdown(
@@ -322,7 +322,7 @@ lab.panel(
     core.CloudConfig,
     cloud,
     presets={
-        "narrow": lambda now: core.CloudConfig(width="16", depth=100),
+        "narrow": lambda now: core.CloudConfig(width=16, depth=100),
         "relu": lambda now: replace(now, activation="relu"),
     },
 )

@@ -41,8 +41,10 @@ COLORS: Mapping[str, str] = {
     "scipy-exact": OLIVE,
     "sample": BLUE,
     "law": GRAY,
+    "expected": GRAY,
     "laplace": VERMILION,
     "better": GREEN,
+    "normal-cosine": GREEN,
     "entrywise": BLUE,
     "entrywise-theory": BLUE,
     "frobenius": VERMILION,
@@ -175,7 +177,7 @@ def _lines(
 ) -> dict[str, Any]:  # fmt: skip
     across = alt.X(
         x, type="quantitative", title=x_title, axis=_axis(x_scale),
-        scale=alt.Scale(type=x_scale, nice=False),
+        scale=alt.Scale(type=x_scale, nice=False, padding=6 if points else 0),
     )  # fmt: skip
     up = _up(y, y_title, y_scale, y_domain)
     base = alt.Chart(alt.NamedData("table")).encode(across, up, color=_color(series, names))
@@ -197,7 +199,7 @@ def _lines(
 
 def _only(chart: alt.Chart, series: str | None, codes: Sequence[str]) -> alt.Chart | None:
     """A layer of these series; none if there are none."""
-    if not codes:
+    if not codes or series is None:
         return None
     return chart.transform_filter(alt.FieldOneOfPredicate(field=series, oneOf=list(codes)))
 
@@ -238,7 +240,9 @@ def _bars(
 @lru_cache(maxsize=512)
 def _histogram(low: str, high: str, count: str, x_title: str, y_title: str) -> dict[str, Any]:
     bins = alt.Chart(alt.NamedData("table")).mark_rect(stroke=None, color=BLUE)
-    across = alt.X(low, type="quantitative", title=x_title, axis=_axis("linear"))
+    across = alt.X(
+        low, type="quantitative", title=x_title, axis=_axis("linear"), scale=alt.Scale(zero=False)
+    )
     base = alt.Y("zero", type="quantitative", title=y_title, axis=_axis("linear"))
     tip = _tooltip(low, x_title, count, y_title)
     shape = bins.transform_calculate(zero="0").encode(across, alt.X2(high), base, tooltip=tip)
@@ -321,11 +325,12 @@ def _color(series: str | None, names: tuple) -> Any:
     if series is None:
         return alt.value(BLUE)
     codes = [code for code, _ in names]
-    spare = iter(PALETTE)
+    taken = {COLORS.get(code) for code in codes}
+    spare = (color for color in PALETTE if color not in taken)
     colors = [COLORS.get(code) or next(spare) for code in codes]
     label = f"({json.dumps(dict(names))})[datum.label]"
     # On a phone the words stand below each other instead of running out of the picture.
-    columns = alt.ExprRef("width < 280 ? 1 : 4")
+    columns = alt.ExprRef("width < 280 ? 1 : width < 420 ? 2 : 4")
     key = alt.Legend(labelExpr=label, symbolType="stroke", columns=columns)
     return alt.Color(
         series, type="nominal", scale=alt.Scale(domain=codes, range=colors), legend=key

@@ -99,7 +99,7 @@ def angle_distribution(theta: Numbers, dim: int) -> np.ndarray:
     """
     _check(dim)
     eta = np.cos(np.clip(np.asarray(theta, dtype=np.float64), 0, math.pi))
-    return 0.5 - 0.5 * np.sign(eta) * betainc(0.5, (dim - 1) / 2, eta**2)
+    return np.asarray(0.5 - 0.5 * np.sign(eta) * betainc(0.5, (dim - 1) / 2, eta**2))
 
 
 def angle_variance(dim: int) -> float:
@@ -123,7 +123,8 @@ def mean_absolute_cosine(dim: int) -> float:
 def log_sine_power(theta: Numbers, dim: int) -> tuple[np.ndarray, np.ndarray]:
     """ln sin(theta)^(n-2) and the first term of its series at pi/2; 7076 eq. (10)."""
     at = np.asarray(theta, dtype=np.float64)
-    return (dim - 2) * np.log(np.sin(at)), (2 - dim) / 2 * (at - math.pi / 2) ** 2
+    exact, first = (dim - 2) * np.log(np.sin(at)), (2 - dim) / 2 * (at - math.pi / 2) ** 2
+    return np.asarray(exact), np.asarray(first)
 
 
 def normal_density(theta: Numbers, precision: int | float) -> np.ndarray:
@@ -134,7 +135,7 @@ def normal_density(theta: Numbers, precision: int | float) -> np.ndarray:
     if not precision > 0:
         raise ValueError(f"precision is {precision!r}, but must be > 0")
     away = np.asarray(theta, dtype=np.float64) - math.pi / 2
-    return math.sqrt(precision / (2 * math.pi)) * np.exp(-precision * away**2 / 2)
+    return np.asarray(math.sqrt(precision / (2 * math.pi)) * np.exp(-precision * away**2 / 2))
 
 
 def _check(dim: int) -> None:

@@ -38,7 +38,7 @@ POST_VARIANCES = {
 class AnglesConfig(Config):
     """How many dimensions, what is looked at, how many pairs are drawn."""
 
-    dim: Annotated[int, Range(2, 1000)] = 20
+    dim: Annotated[int, Range(2, 1000)] = 10
     view: Annotated[str, Choice("angle", "cosine")] = "angle"
     count: Annotated[str, Choice("500", "1000", "2000")] = "2000"
     seed: Annotated[int, Range(0, 99)] = 0
@@ -128,7 +128,7 @@ def _curves(config: AnglesConfig, x: np.ndarray) -> dict[str, np.ndarray]:
     """The exact density and the two normal ones; in the plane 1/(n-2) is none."""
     if config.view == "cosine":
         normal = np.sqrt(config.dim / (2 * math.pi)) * np.exp(-config.dim * x**2 / 2)
-        return {"exact": cosine_density(x, config.dim), "better": normal}
+        return {"exact": cosine_density(x, config.dim), "normal-cosine": normal}
     theta, per_degree = np.radians(x), math.pi / 180
     curves = {"exact": angle_density(theta, config.dim) * per_degree}
     if config.dim > 2:

@@ -28,7 +28,7 @@ from core.training import Snapshot, Task, pack, restore
 WIDTH = 64
 CLASSES = 10
 STARTS = ("post", "orthogonal", "he", "tuned")
-TRAINED = ("relu", "tanh", "gelu", "silu", "linear")
+TRAINED = ("relu", "tanh", "gelu", "silu", "selu", "sigmoid")
 EVERY = 5  # steps between two snapshots
 
 
@@ -74,7 +74,7 @@ def forward(
     weights: Tensors, x: Float[Tensor, "n 64"], phi: Function, layer_norm: bool
 ) -> Float[Tensor, "n 10"]:
     """Logits: every hidden layer is W, then phi, then layer normalization if asked."""
-    *hidden, last = weights.values()
+    *hidden, last = (weights[f"weight{layer}"] for layer in range(len(weights)))
     for weight in hidden:
         x = phi(x @ weight.T)
         x = F.layer_norm(x, (WIDTH,)) if layer_norm else x

@@ -27,10 +27,9 @@ from core.initialization.propagation import propagate
 from core.initialization.schemes import DISTRIBUTIONS, SCHEMES, variance
 from core.knobs import Choice, Config, Range
 
-WIDTHS = ("16", "32", "64", "128", "256")
 BATCH = 64
 NETS = 500
-BINS = 40
+BINS = 24
 LEAST, MOST = 1e-30, 1e30  # what the axes of second moments can show
 
 
@@ -41,7 +40,7 @@ class ProfileConfig(Config):
     scheme: Annotated[str, Choice(*SCHEMES, "tuned")] = "he"  # "tuned": 1/n times the gain
     activation: Annotated[str, Choice(*ACTIVATIONS)] = "relu"
     depth: Annotated[int, Range(1, 100)] = 50
-    width: Annotated[str, Choice(*WIDTHS)] = "128"
+    width: Annotated[int, Range(16, 256, 16)] = 128
     multiple: Annotated[float, Range(0.5, 2.0, 0.01)] = 1.0  # of every weight
     distribution: Annotated[str, Choice(*DISTRIBUTIONS)] = "normal"
     layer_norm: bool = False
@@ -66,7 +65,7 @@ class CloudConfig(Config):
     """How deep, how wide, linear or relu with He's factor."""
 
     depth: Annotated[int, Range(1, 100)] = 50
-    width: Annotated[str, Choice(*WIDTHS)] = "64"
+    width: Annotated[int, Range(16, 256, 16)] = 64
     activation: Annotated[str, Choice("linear", "relu")] = "linear"
     seed: Annotated[int, Range(0, 99)] = 0
 
@@ -75,7 +74,7 @@ class CloudConfig(Config):
 class Cloud:
     """log ||y||^2 - log ||x||^2 of one vector through many nets."""
 
-    densities: pd.DataFrame  # x, curve in {"sample", "law"}, value
+    densities: pd.DataFrame  # x, curve in {"sample", "expected"}, value
     mean: float
     mean_error: float  # standard error
     variance: float
@@ -86,10 +85,10 @@ class Cloud:
 
 def profile(config: ProfileConfig) -> Profile:
     """One net, measured in both directions, beside the theory."""
-    width, tuned = int(config.width), config.scheme == "tuned"
+    tuned = config.scheme == "tuned"
     factor = config.multiple * (gain(config.activation) if tuned else 1.0)
     table = propagate(
-        [width] * (config.depth + 1), config.activation, "lecun" if tuned else config.scheme,
+        [config.width] * (config.depth + 1), config.activation, "lecun" if tuned else config.scheme,
         batch=BATCH, distribution=config.distribution, gain=factor, layer_norm=config.layer_norm,
         residual=config.residual, generator=torch.Generator().manual_seed(config.seed),
     )  # fmt: skip
@@ -106,7 +105,7 @@ def profile(config: ProfileConfig) -> Profile:
 
 def cloud(config: CloudConfig) -> Cloud:
     """Five hundred nets, each with fresh weights, and the logarithm of what each does to a norm."""
-    width = int(config.width)
+    width = config.width
     generator = torch.Generator().manual_seed(config.seed)
     logs = log_norms(config.depth, width, config.activation, NETS, generator).numpy()
     alive = logs[np.isfinite(logs)]
@@ -115,7 +114,7 @@ def cloud(config: CloudConfig) -> Cloud:
     x = (edges[1:] + edges[:-1]) / 2
     curves = {
         "sample": counts / len(alive) / np.diff(edges),
-        "law": norm.pdf(x, mean, math.sqrt(spread)),
+        "expected": norm.pdf(x, mean, math.sqrt(spread)),
     }
     tables = [pd.DataFrame({"x": x, "curve": k, "value": v}) for k, v in curves.items()]
     return Cloud(
@@ -169,7 +168,7 @@ def log_norm_law(depth: int, width: int, activation: str) -> tuple[float, float]
 
 
 def _moments(config: ProfileConfig, table: pd.DataFrame, factor: float) -> pd.DataFrame:
-    width = int(config.width)
+    width = config.width
     scheme = "lecun" if config.scheme == "tuned" else config.scheme
     scale = factor * math.sqrt(width * variance(scheme, width, width))
     curves = {

@@ -60,7 +60,7 @@ def region(config: RegionConfig) -> Region:
     deepest = table[table["depth"] == max(DEPTHS)].set_index("multiple")["accuracy"]
     return Region(
         table=table,
-        best_multiple=float(deepest.idxmax()),
+        best_multiple=float(deepest.index[int(deepest.argmax())]),
         best=float(deepest.max()),
         accuracy_at_one=float(deepest.loc[1.0]),
         trainable=float((table["accuracy"] > table["accuracy"].max() / 2).mean()),

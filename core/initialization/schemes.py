@@ -53,7 +53,7 @@ def _truncated_normal(shape: Shape, generator: torch.Generator | None) -> Tensor
 
 
 def _rademacher(shape: Shape, generator: torch.Generator | None) -> Tensor:
-    return 2.0 * (_share(shape, generator) < 0.5) - 1
+    return 2 * (_share(shape, generator) < 0.5).double() - 1
 
 
 def _laplace(shape: Shape, generator: torch.Generator | None) -> Tensor:

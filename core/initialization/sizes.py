@@ -26,10 +26,10 @@ from core.initialization.meters import (
 from core.initialization.schemes import DISTRIBUTIONS, kurtosis, sample_weight
 from core.knobs import Choice, Config, Range
 
-SIZES = ("8", "16", "32", "64", "128", "256", "512", "1024")
-SWEEP = 256  # the sizes below are measured too, up to this one
+SWEEP = (8, 16, 32, 64, 128, 256)  # measured too, as far as they are below the chosen size
+LARGEST = 1024
 VECTORS = 200
-BINS = 40
+BINS = 40  # at most
 METERS = ("entrywise", "frobenius", "spectral")
 RUNS = 100  # of the post's code
 
@@ -38,7 +38,7 @@ RUNS = 100  # of the post's code
 class MetersConfig(Config):
     """How many inputs, how many outputs for each, and what the entries are drawn from."""
 
-    size: Annotated[str, Choice(*SIZES)] = "128"
+    size: Annotated[int, Range(8, LARGEST, 8)] = 128
     distribution: Annotated[str, Choice(*DISTRIBUTIONS)] = "normal"
     scheme: Annotated[str, Choice("post", "orthogonal")] = "post"
     aspect: Annotated[str, Choice("0.25", "0.5", "1", "2", "4")] = "1"  # outputs per input
@@ -82,7 +82,7 @@ class Code:
 
 def meters(config: MetersConfig) -> Meters:
     """Weights of growing size, the last of `size` inputs."""
-    weight = _weight(config, int(config.size))
+    weight = _weight(config, config.size)
     values, ratio = singular_values(weight), weight.shape[1] / weight.shape[0]
     found = from_singular_values(values, *weight.shape)
     low, high = marchenko_pastur_edges(ratio)
@@ -91,7 +91,7 @@ def meters(config: MetersConfig) -> Meters:
         spectrum=_spectrum(values.numpy(), ratio),
         stretches=_stretches(config, weight, values),
         entrywise_mse=found.entrywise_mse,
-        expected_mse=_expected(config, int(config.size)),
+        expected_mse=_expected(config, config.size),
         relative_frobenius=found.relative_frobenius,
         spectral=found.spectral,
         condition_number=found.condition_number,
@@ -135,11 +135,10 @@ def _expected(config: MetersConfig, n: int) -> float:
 
 def _curves(config: MetersConfig, last: Orthogonality) -> pd.DataFrame:
     """Measured up to `size`, expected beyond it too, so that the axes stand still."""
-    reached = [n for n in map(int, SIZES) if n <= min(int(config.size), SWEEP)]
-    found = {n: orthogonality(_weight(config, n)) for n in reached if n < int(config.size)}
-    found[int(config.size)] = last
+    found = {n: orthogonality(_weight(config, n)) for n in SWEEP if n < config.size}
+    found[config.size] = last
     rows = [row for n, one in found.items() for row in _measured(n, one)]
-    for n in map(int, SIZES):
+    for n in (*SWEEP, 512, LARGEST):
         mse, edge = _expected(config, n), _worst(config)
         limits = zip(METERS, (mse, math.sqrt(n * mse), edge), strict=True)
         rows += [(n, f"{meter}-theory", value) for meter, value in limits]
@@ -162,12 +161,13 @@ def _worst(config: MetersConfig) -> float:
 def _spectrum(values: np.ndarray, ratio: float) -> pd.DataFrame:
     """Bins of the singular values, and the law at many places."""
     low, high = marchenko_pastur_edges(ratio)
-    counts, edges = np.histogram(values, BINS, (0, max(1.05 * high, float(values.max()) * 1.01)))
-    bins = {"s": (edges[1:] + edges[:-1]) / 2, "curve": "sample"}
-    bins["value"] = counts / len(values) / np.diff(edges)
+    bins = min(BINS, 6 + len(values) // 12)
+    counts, edges = np.histogram(values, bins, (0, max(1.05 * high, float(values.max()) * 1.01)))
+    drawn = {"s": (edges[1:] + edges[:-1]) / 2, "curve": "sample"}
+    drawn["value"] = counts / len(values) / np.diff(edges)
     s = np.linspace(low, high, 201)
     law = {"s": s, "curve": "law", "value": marchenko_pastur(s, ratio)}
-    return pd.concat([pd.DataFrame(bins), pd.DataFrame(law)], ignore_index=True)
+    return pd.concat([pd.DataFrame(drawn), pd.DataFrame(law)], ignore_index=True)
 
 
 def _stretches(config: MetersConfig, weight: Tensor, values: Tensor) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from core import gelu as core
-from core.knobs import Choice, Config, Range, knobs
+from core.knobs import Choice, Config, Range, Text, knobs
 
 LEGAL = settings(deadline=None, max_examples=25)
 
@@ -25,11 +25,12 @@ def configs(config: type[Config]) -> st.SearchStrategy[Any]:
     return st.builds(config, **{knob.name: _values(knob.domain) for knob in knobs(config)})
 
 
-def _values(domain: Range | Choice | None) -> st.SearchStrategy[Any]:
+def _values(domain: Range | Choice | Text | None) -> st.SearchStrategy[Any]:
     if domain is None:
         return st.booleans()
     if isinstance(domain, Choice):
         return st.sampled_from(domain.options)
+    assert isinstance(domain, Range)
     if isinstance(domain.low, int) and isinstance(domain.high, int):
         return st.integers(domain.low, domain.high)
     assert domain.step is not None
