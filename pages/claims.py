@@ -1,13 +1,16 @@
 """The ledger: every claim of every post, its verdict, its evidence; run it again."""
 
+from ui.frame import ensure_frame
+
+ensure_frame()  # before the imports below: on a cold start the title stands while they run
+
 import streamlit as st
 
 from core.claims import Verdict, all_claims
 from core.topics import TOPICS, built
-from ui import frame, ledger
+from ui import ledger
 from ui.i18n import t
 
-frame.ensure_frame()
 st.markdown(t("claims.how"))
 
 topics = {topic.slug: t(f"topics.{topic.slug}.nav") for topic in TOPICS if built(topic.slug)}

@@ -1,5 +1,9 @@
 """Where do GELU's two magic constants come from? (post 7309)"""
 
+from ui.frame import ensure_frame
+
+ensure_frame()  # before the imports below: on a cold start the title stands while they run
+
 import math
 from dataclasses import replace
 

@@ -13,7 +13,7 @@ from core.claims import all_claims
 from core.knobs import Config, knobs
 from core.numerics import NoConvergence
 from core.topics import topic
-from ui import address, controls, frame, ledger, seen, takeaway
+from ui import address, controls, ledger, seen, takeaway
 from ui.catalogue import equations as numbered_equations
 from ui.catalogue import live_formula
 from ui.charts import Figure
@@ -30,7 +30,6 @@ _recorder: ContextVar[takeaway.Recorder] = ContextVar("recorder")
 
 def header(slug: str) -> None:
     """What is at stake, the post and papers, how many of its claims hold."""
-    frame.ensure_frame()
     st.markdown(t(f"{slug}.stake"))
     st.markdown(" · ".join([_post(slug), *_papers(slug)]))
     st.markdown(ledger.tally(slug))
