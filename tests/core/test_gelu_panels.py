@@ -55,12 +55,20 @@ def test_curves_add_up_and_stay_within_reach(config: core.CurvesConfig) -> None:
         if config.scale == "absolute":
             assert abs(worst["error"]) >= np.abs(error).max() * (1 - 1e-9)
             assert abs(worst["x"]) <= config.reach
-    assert result.tails["value"].min() > 0
-    assert result.tails["x"].between(-config.reach, 0).all()
+
+
+@LEGAL
+@given(config=configs(core.TailsConfig))
+def test_the_tails_are_never_zero_and_their_factors_grow_apart(config: core.TailsConfig) -> None:
+    result = core.tails(config)
+    assert result.curves["value"].min() > 0
+    assert result.curves["x"].between(-config.reach, 0).all()
+    assert result.factors["tanh"] < 1.01 < result.factors["sigmoid"]
 
 
 def test_the_tails_leave_phi_by_the_known_factors() -> None:
-    tails = core.curves(core.CurvesConfig(reach=6.0)).tails
+    result = core.tails(core.TailsConfig(reach=6.0))
+    tails = result.curves
     x = by_curve(tails, "exact", "x")
     for curve, factors in {
         "tanh": [0.898, 0.555, 0.160, 0.014],
@@ -69,6 +77,7 @@ def test_the_tails_leave_phi_by_the_known_factors() -> None:
         log_ratio = np.log(by_curve(tails, curve, "value") / by_curve(tails, "exact", "value"))
         at = np.interp([-3, -4, -5, -6], x, log_ratio)
         np.testing.assert_allclose(np.exp(at), factors, rtol=0.03)
+        assert result.factors[curve] == pytest.approx(factors[-1], rel=0.02)
 
 
 @LEGAL
