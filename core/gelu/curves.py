@@ -14,7 +14,7 @@ from core.gelu.family import FORMS, TARGETS, approximation_error, exact, odd_pol
 from core.gelu.functions import PUBLISHED
 from core.knobs import Choice, Config, Range
 
-POINTS = 240  # even, so that x = 0 is no grid point: a relative error is 0/0 there
+POINTS = 160  # even, so that x = 0 is no grid point: a relative error is 0/0 there
 DENSE = 20_000
 
 # The inner polynomial of either published approximation, by the code of its curve.
