@@ -4,13 +4,15 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from core.knobs import Choice, Config, Knob, Range, knobs
+from core.knobs import Choice, Config, Knob, Range, Text, knobs
 
 
 def values(knob: Knob) -> st.SearchStrategy[Any]:
     """Every value that the knob's control can take."""
     if isinstance(knob.domain, Choice):
         return st.sampled_from(knob.domain.options)
+    if isinstance(knob.domain, Text):
+        return st.text(max_size=knob.domain.length).map(knob.domain.nearest)
     if isinstance(knob.domain, Range):
         numbers: st.SearchStrategy[Any] = (
             st.integers(int(knob.domain.low), int(knob.domain.high))

@@ -179,8 +179,30 @@ def take_away(slug: str) -> None:
     st.header(t("app.take_away"), anchor="take-away", divider="gray")
     st.markdown(t("app.take_away_page", command=f"`python -m core.claims --topic {slug}`"))
     st.markdown(t("app.cite", post=_post(slug)))
-    _tell_what_was_mended(slug)
+    tell_what_was_mended(slug)
     address.write_page(slug)
+
+
+def take_list(slug: str, rows: Callable[[], bytes], command: str) -> None:
+    """For a page that is a list: the link to its state, the command that makes it, its data."""
+    with st.popover(t("app.take_away"), icon=":material/ios_share:", type="tertiary"):
+        st.caption(t("app.link"))
+        st.code(address.link(slug), language=None, wrap_lines=True)
+        st.caption(t("app.command"))
+        st.code(command, language=None)
+        _download(f"{slug}.csv", rows)
+
+
+def tell_what_was_mended(slug: str) -> None:
+    """Say once what in the address could not be taken as it stood."""
+    came = address.arrival()
+    said = [_mending(slug, item) for item in came.mended]
+    if came.params:
+        said.append(t("app.mended.unread", names=_quoted(", ".join(sorted(came.params)))))
+    if said:
+        came.notice.info("\n".join(f"- {line}" for line in said), icon=":material/link:")
+    came.mended.clear()
+    came.params.clear()
 
 
 # ---- parts of a panel
@@ -249,18 +271,6 @@ def _post(slug: str) -> str:
 
 def _papers(slug: str) -> list[str]:
     return [f"[{paper.citation}]({paper.url})" for paper in topic(slug).papers]
-
-
-def _tell_what_was_mended(slug: str) -> None:
-    """Say once what in the address could not be taken as it stood."""
-    came = address.arrival()
-    said = [_mending(slug, item) for item in came.mended]
-    if came.params:
-        said.append(t("app.mended.unread", names=_quoted(", ".join(sorted(came.params)))))
-    if said:
-        came.notice.info("\n".join(f"- {line}" for line in said), icon=":material/link:")
-    came.mended.clear()
-    came.params.clear()
 
 
 def _mending(slug: str, item: address.Mended) -> str:

@@ -12,29 +12,11 @@ import pandas as pd
 import pytest
 import torch
 from hypothesis import assume, given, settings
-from hypothesis import strategies as st
 
 from core import gelu as core
-from core.knobs import Choice, Config, Range, knobs
+from tests.configs import configs
 
 LEGAL = settings(deadline=None, max_examples=25)
-
-
-def configs(config: type[Config]) -> st.SearchStrategy[Any]:
-    """Any legal configuration, on the grid that its controls move on."""
-    return st.builds(config, **{knob.name: _values(knob.domain) for knob in knobs(config)})
-
-
-def _values(domain: Range | Choice | None) -> st.SearchStrategy[Any]:
-    if domain is None:
-        return st.booleans()
-    if isinstance(domain, Choice):
-        return st.sampled_from(domain.options)
-    if isinstance(domain.low, int) and isinstance(domain.high, int):
-        return st.integers(domain.low, domain.high)
-    assert domain.step is not None
-    low, step, count = domain.low, domain.step, round((domain.high - domain.low) / domain.step)
-    return st.integers(0, count).map(lambda k: domain.nearest(low + k * step))
 
 
 def by_curve(table: pd.DataFrame, curve: str, column: str, key: str = "curve") -> np.ndarray:

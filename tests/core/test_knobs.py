@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.knobs import Choice, Config, Knob, Range, decimals, knobs, parse
+from core.knobs import Choice, Config, Knob, Range, Text, decimals, knobs, parse
 
 
 @dataclass(frozen=True)
@@ -100,3 +100,30 @@ def test_the_nearest_value_is_on_the_grid_and_nearest(number: float, step: float
 def test_decimals_are_those_of_the_step(step: float, places: int) -> None:
     assert decimals(step) == places
     assert round(Decimal(repr(step)), places) == Decimal(repr(step))
+
+
+@dataclass(frozen=True)
+class Worded(Config):
+    words: Annotated[str, Text(12)] = ""
+
+
+@given(st.text())
+def test_any_text_becomes_one_short_line_and_a_legal_one_stays(text: str) -> None:
+    (knob,) = knobs(Worded)
+    value, problem = parse(knob, text)
+    assert Worded(words=str(value)).words == value
+    assert len(str(value)) <= 12
+    assert "\n" not in str(value)
+    assert (problem is None) == (value == text)
+    assert parse(knob, str(value)) == (value, None)
+
+
+@pytest.mark.parametrize("text", ["我喜欢吃红苹果", "café naïve", "👩‍👩‍👧 family", "<b>&\"'"])
+def test_words_of_every_language_are_legal(text: str) -> None:
+    assert Worded(words=text).words == text
+
+
+@pytest.mark.parametrize("text", ["a" * 13, "two\nlines", "\x00"])
+def test_a_long_text_and_control_characters_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="words must be one line of at most 12 characters"):
+        Worded(words=text)
