@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
+from streamlit.elements.lib.mutable_popover_container import PopoverContainer
 
 from core.claims import all_claims
 from core.knobs import Config, knobs
@@ -185,12 +186,13 @@ def take_away(slug: str) -> None:
 
 def take_list(slug: str, rows: Callable[[], bytes], command: str) -> None:
     """For a page that is a list: the link to its state, the command that makes it, its data."""
-    with st.popover(t("app.take_away"), icon=":material/ios_share:", type="tertiary"):
-        st.caption(t("app.link"))
-        st.code(address.link(slug), language=None, wrap_lines=True)
-        st.caption(t("app.command"))
-        st.code(command, language=None)
-        _download(f"{slug}.csv", rows)
+    with _take_box(f"_take.{slug}") as box:
+        if box.open:
+            st.caption(t("app.link"))
+            st.code(address.link(slug), language=None, wrap_lines=True)
+            st.caption(t("app.command"))
+            st.code(command, language=None)
+            _download(f"{slug}.csv", rows)
 
 
 def tell_what_was_mended(slug: str) -> None:
@@ -220,13 +222,15 @@ def _take(slug: str, recorder: takeaway.Recorder) -> None:
     """Link, script and data of the figure as it stands, made when the reader asks for them."""
     if recorder.compute is None:
         return
-    key = f"_take.{slug}.{recorder.panel}"
-    icon = ":material/ios_share:"
-    with st.popover(
-        t("app.take_away"), icon=icon, type="tertiary", key=key, on_change="rerun"
-    ) as box:
+    with _take_box(f"_take.{slug}.{recorder.panel}") as box:
         if box.open:
             _taken(slug, recorder)
+
+
+def _take_box(key: str) -> PopoverContainer:
+    """A box behind a button, made only once it is opened."""
+    label, icon = t("app.take_away"), ":material/ios_share:"
+    return st.popover(label, icon=icon, type="tertiary", key=key, on_change="rerun")
 
 
 def _taken(slug: str, recorder: takeaway.Recorder) -> None:
