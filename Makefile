@@ -22,6 +22,7 @@ format: .venv/test.stamp
 
 benchmark: .venv/test.stamp
 	$(BIN)/python -m benchmarks.dashboard
+	$(BIN)/python -m benchmarks.models
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

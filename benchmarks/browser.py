@@ -111,6 +111,31 @@ def bare_slider(server: Server, rounds: int) -> list[float]:
         return [_key(reach, _to_and_fro(i), "keydown", "chart") for i in range(rounds)]
 
 
+def progress(server: Server, panel: str, other: str, unit: str) -> dict[int, float]:
+    """When another page's sidebar first showed each step of a training, in seconds since the epoch.
+
+    The training is asked for in the panel, by the first button of the page that trains.
+    """
+    with _browser() as browser, _new_context(browser) as page, _new_context(browser) as aside:
+        aside.goto(f"{server.url}/{other}")
+        aside.get_by_role("heading", level=1).wait_for()
+        aside.evaluate(
+            """unit => {
+                window.shown = {};
+                new MutationObserver(() => {
+                    const sidebar = document.querySelector('[data-testid="stSidebar"]').innerText;
+                    const step = sidebar.match(new RegExp(`${unit} ([0-9]+) /`))?.[1];
+                    if (step) window.shown[step] ??= Date.now() / 1000;
+                }).observe(document, { subtree: true, childList: true, characterData: true });
+            }""",
+            unit,
+        )
+        page.goto(f"{server.url}/{panel}")
+        page.get_by_role("button", name="Train it").click()
+        page.get_by_text("The logits drift by").wait_for(timeout=180_000)
+        return {int(step): float(at) for step, at in aside.evaluate("window.shown").items()}
+
+
 def _key(slider: Locator, key: str, event: str, sight: str) -> float:
     return _answer(slider, event, sight, lambda: slider.press(key))
 

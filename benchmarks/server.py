@@ -39,10 +39,11 @@ class Server:
 
 
 @contextmanager
-def serving(folder: Path = ROOT, store: Path | None = None) -> Iterator[Server]:
+def serving(folder: Path = ROOT, **environment: str) -> Iterator[Server]:
     """`streamlit run app.py` in a folder, on a free port, ready for a reader; ended on leaving.
 
-    Models are kept in `store`; without one, in a folder that goes with the server.
+    It sees the `environment` besides ours; models are kept in a folder that goes with the server,
+    unless the environment names another LAB_STORE.
     """
     port = free_port()
     with tempfile.TemporaryFile() as log, tempfile.TemporaryDirectory() as temporary:
@@ -50,7 +51,7 @@ def serving(folder: Path = ROOT, store: Path | None = None) -> Iterator[Server]:
         process = subprocess.Popen(
             command(port),
             cwd=folder,
-            env={**os.environ, "LAB_STORE": str(store or temporary)},
+            env={**os.environ, "LAB_STORE": temporary, **environment},
             stdout=log,
             stderr=subprocess.STDOUT,
         )

@@ -21,7 +21,7 @@ import safetensors.torch
 
 from core import engine, library
 from core.knobs import Config
-from core.store import Artefact, root
+from core.store import Artefact, UnknownFormat, root
 from core.training import Progress, Task, task
 from core.worker import CANCELLED, progress_topic, stop_event, work
 
@@ -45,7 +45,7 @@ class Status(StrEnum):
 class Trouble:
     """Why a job failed. The page has a sentence for each code."""
 
-    code: str  # "raised" by the task; "killed": its workers died; "lost": the cluster did
+    code: str  # "raised" by the task; "killed": its workers; "lost": the cluster; "newer": format
     detail: str
 
 
@@ -116,6 +116,11 @@ class Job:
     def finish(self, artefact: Artefact) -> None:
         """Settle a job whose artefact is there already."""
         self._artefact, self.status = artefact, Status.DONE
+        self._ended.set()
+
+    def refuse(self, why: str) -> None:
+        """Settle a job whose artefact this program can't read and had better not replace."""
+        self._fail("newer", why)
         self._ended.set()
 
     def follow(self) -> None:
@@ -206,8 +211,12 @@ def submit(task: Task, config: Config) -> Job:
         _jobs.pop(key, None)
         job = _jobs[key] = Job(task, config)
         _forget_old()
-    if found := library.find(key):
-        job.finish(found)
+    try:
+        if found := library.find(key):
+            job.finish(found)
+            return job
+    except UnknownFormat as error:
+        job.refuse(str(error))
         return job
     _write_note(job)
     threading.Thread(target=job.follow, daemon=True).start()

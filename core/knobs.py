@@ -13,6 +13,7 @@ An impossible Config cannot be built; `parse` turns text from outside into a leg
 
 import dataclasses
 import math
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
@@ -50,9 +51,14 @@ class Choice:
 
 @dataclass(frozen=True)
 class Text:
-    """What a reader types, up to a number of characters; its meaning is checked by who reads it."""
+    """Words of a reader's own, in one line."""
 
-    longest: int
+    length: int  # characters at most
+
+    def nearest(self, text: str) -> str:
+        """The legal text closest to `text`: one line, without control characters, cut."""
+        plain = (" " if unicodedata.category(c) in ("Cc", "Cs") else c for c in text)
+        return "".join(plain)[: self.length]
 
 
 @dataclass(frozen=True)
@@ -101,7 +107,8 @@ def parse(knob: Knob, text: str) -> tuple[Value, str | None]:
     if isinstance(knob.domain, Choice):
         return (text, None) if text in knob.domain.options else (knob.default, "unknown")
     if isinstance(knob.domain, Text):
-        return (text, None) if len(text) <= knob.domain.longest else (knob.default, "unknown")
+        near = knob.domain.nearest(text)
+        return near, None if near == text else "outside"
     if knob.domain is None:
         switch = {"true": True, "false": False}.get(text.lower())
         return (switch, None) if switch is not None else (knob.default, "unknown")
@@ -131,15 +138,14 @@ def _parse_number(knob: Knob, text: str) -> tuple[Value, str | None]:
 def _knob(field: dataclasses.Field[Any], hint: Any) -> Knob:
     if hint is bool:
         return Knob(field.name, bool, None, field.default)
-    if get_origin(hint) is not Annotated or not isinstance(
-        get_args(hint)[1], Range | Choice | Text
-    ):
+    if get_origin(hint) is not Annotated or not isinstance(get_args(hint)[1], DOMAINS):
         raise TypeError(
             f"{field.name} needs a domain: Annotated[{hint}, Range(...), Choice(...) or Text(...)]"
         )
     return Knob(field.name, get_args(hint)[0], get_args(hint)[1], field.default)
 
 
+DOMAINS = (Range, Choice, Text)
 _ACCEPTS: dict[type, Callable[[Any], bool]] = {
     bool: lambda value: isinstance(value, bool),
     int: lambda value: isinstance(value, int) and not isinstance(value, bool),
@@ -153,8 +159,9 @@ def _check(knob: Knob, value: Any) -> None:
         raise ValueError(f"{knob.name} is {value!r}, but must be of type {knob.type.__name__}")
     if isinstance(knob.domain, Choice) and value not in knob.domain.options:
         raise ValueError(f"{knob.name} is {value!r}, but must be one of {knob.domain.options}")
+    if isinstance(knob.domain, Text) and value != knob.domain.nearest(value):
+        length = knob.domain.length
+        raise ValueError(f"{knob.name} must be one line of at most {length} characters")
     if isinstance(knob.domain, Range) and not knob.domain.low <= value <= knob.domain.high:
         low, high = knob.domain.low, knob.domain.high
         raise ValueError(f"{knob.name} is {value!r}, but must lie between {low} and {high}")
-    if isinstance(knob.domain, Text) and len(value) > knob.domain.longest:
-        raise ValueError(f"{knob.name} has more than {knob.domain.longest} characters")

@@ -43,7 +43,7 @@ class UnknownFormat(ValueError):
     """An artefact that a newer version of this program wrote."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Artefact:
     """Tensors and how they were made."""
 

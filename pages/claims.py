@@ -1,42 +1,33 @@
 """The ledger: every claim of every post, its verdict, its evidence; run it again."""
 
+from ui.frame import ensure_frame
+
+ensure_frame()  # before the imports below: on a cold start the title stands while they run
+
+from functools import partial
+
 import streamlit as st
 
-from core.claims import Verdict, all_claims
-from core.topics import TOPICS, built
-from ui import frame, ledger
+from core.claims import all_claims
+from core.knobs import knobs
+from ui import address, controls, lab, ledger
 from ui.i18n import t
 
-frame.ensure_frame()
+SLUG, PANEL = "claims", "filter"
+
 st.markdown(t("claims.how"))
+address.arrival().notice = st.empty()
+address.settle(SLUG, PANEL, ledger.Filter)
+controls.row(SLUG, PANEL, knobs(ledger.Filter))
+which = address.read(SLUG, PANEL, ledger.Filter)
 
-topics = {topic.slug: t(f"topics.{topic.slug}.nav") for topic in TOPICS if built(topic.slug)}
-verdicts = {verdict.value: ledger.verdict(verdict.value) for verdict in Verdict}
-
-
-def pills(label: str, words: dict[str, str], key: str) -> list[str]:
-    """Codes to choose from, all chosen at first."""
-    codes = list(words)
-    return st.pills(
-        label,
-        codes,
-        selection_mode="multi",
-        default=codes,
-        format_func=words.__getitem__,
-        key=key,
-        wrap=True,
-    )
-
-
-left, middle, right = st.columns([2, 3, 2])
-with left:
-    chosen_topics = pills(t("claims.topic"), topics, "claims.topics")
-with middle:
-    chosen_verdicts = pills(t("claims.verdicts"), verdicts, "claims.verdict")
+found = ledger.select(all_claims(), which)
+left, right = st.columns([3, 1], vertical_alignment="center")
+left.caption(t("claims.found", found=len(found), all=len(all_claims())))
 with right:
-    word = st.text_input(t("claims.search"), key="claims.search", max_chars=80)
-
-found = ledger.select(all_claims(), chosen_topics, chosen_verdicts, word)
-st.caption(t("claims.found", found=len(found), all=len(all_claims())))
+    lab.take_list(SLUG, partial(ledger.csv, found), "python -m core.claims")
 for claim in found:
     ledger.row(claim)
+
+lab.tell_what_was_mended(SLUG)
+address.write_page(SLUG)

@@ -1,5 +1,9 @@
 """Where do GELU's two magic constants come from? (post 7309)"""
 
+from ui.frame import ensure_frame
+
+ensure_frame()  # before the imports below: on a cold start the title stands while they run
+
 import math
 from dataclasses import replace
 
@@ -20,7 +24,7 @@ def words(*codes: str) -> dict[str, str]:
 
 
 def curves(config: core.CurvesConfig) -> None:
-    """GELU, its two approximations and their errors, with the tails on a log scale."""
+    """GELU, its two approximations and their errors."""
     result = lab.compute(core.curves, config)
     worst = {row.curve: row for row in result.worst.itertuples()}
     found = {code: pretty(abs(worst[code].error), 4) for code in ("tanh", "sigmoid")}
@@ -38,11 +42,18 @@ def curves(config: core.CurvesConfig) -> None:
             alt=t("gelu.curves.alt_errors", **found),
         )  # fmt: skip
     st.markdown(t("gelu.curves.worst", **found))
+
+
+def tails(config: core.TailsConfig) -> None:
+    """The left tail of Φ on a log scale."""
+    result = lab.compute(core.tails, config)
+    found = {code: pretty(factor, 3) for code, factor in result.factors.items()}
     lab.chart(
-        charts.lines, result.tails, x="x", y="value", series="curve",
-        names=words("exact", "tanh", "sigmoid"), x_title="x", y_title=t("gelu.curves.tail"),
-        y_scale="log", alt=t("gelu.curves.alt_tails"),
+        charts.lines, result.curves, x="x", y="value", series="curve",
+        names=words("exact", "tanh", "sigmoid"), x_title="x", y_title=t("gelu.tails.value"),
+        y_scale="log", alt=t("gelu.tails.alt", **found),
     )  # fmt: skip
+    st.markdown(t("gelu.tails.found", x=pretty(-config.reach), **found))
 
 
 def ripple(config: core.RippleConfig) -> None:
@@ -206,6 +217,7 @@ BEST_SLOPE = 1.773  # least maximum for GELU, to the knob's step; tested against
 
 lab.header(SLUG)
 lab.panel(SLUG, core.CurvesConfig, curves)
+lab.panel(SLUG, core.TailsConfig, tails)
 lab.panel(
     SLUG,
     core.RippleConfig,

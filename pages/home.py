@@ -1,12 +1,15 @@
 """What this is, the eight posts, how many of their claims hold."""
 
+from ui.frame import ensure_frame
+
+ensure_frame()  # before the imports below: on a cold start the title stands while they run
+
 import streamlit as st
 
 from core.topics import TOPICS, built
 from ui import frame, ledger
 from ui.i18n import t
 
-frame.ensure_frame()
 st.markdown(t("home.lead"))
 st.markdown(t("home.verdicts", **{v.value: ledger.verdict(v.value) for v in ledger.SIGNS}))
 

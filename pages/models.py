@@ -1,11 +1,14 @@
 """The trained models that are kept, and the jobs that make more of them."""
 
+from ui.frame import ensure_frame
+
+ensure_frame()  # before the imports below: on a cold start the title stands while they run
+
 import streamlit as st
 
-from ui import cards, frame, jobs
+from ui import cards, jobs
 from ui.i18n import t
 
-frame.ensure_frame()
 st.markdown(t("models.lead"))
 st.header(t("models.jobs"), anchor="jobs", divider="gray")
 jobs.listing()

@@ -12,7 +12,7 @@ def values(knob: Knob) -> st.SearchStrategy[Any]:
     if isinstance(knob.domain, Choice):
         return st.sampled_from(knob.domain.options)
     if isinstance(knob.domain, Text):
-        return st.just(knob.default) | st.text(max_size=knob.domain.longest)
+        return st.text(max_size=knob.domain.length).map(knob.domain.nearest)
     if isinstance(knob.domain, Range):
         numbers: st.SearchStrategy[Any] = (
             st.integers(int(knob.domain.low), int(knob.domain.high))

@@ -88,6 +88,14 @@ def test_pages_do_not_compute(file: Path) -> None:
 
 
 @pytest.mark.parametrize("file", PAGES, ids=lambda file: file.name)
+def test_a_page_begins_with_the_guard_of_the_frame(file: Path) -> None:
+    """Streamlit runs a page without app.py on a cold deep link; the title waits for no import."""
+    _, first, second, *_ = ast.parse(file.read_text(encoding="utf-8")).body
+    assert ast.unparse(first) == "from ui.frame import ensure_frame"
+    assert ast.unparse(second) == "ensure_frame()"
+
+
+@pytest.mark.parametrize("file", PAGES, ids=lambda file: file.name)
 def test_pages_hold_no_sentence(file: Path) -> None:
     """What a reader sees stands in content/: no string literal of a page has words in a row."""
     tree = ast.parse(file.read_text(encoding="utf-8"))

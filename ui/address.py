@@ -8,14 +8,16 @@ any widget does, and writes it back from the browser side without a rerun or a h
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 import streamlit as st
 
-from core.knobs import Config, Value, knobs, parse
+from core.knobs import Config, Knob, Text, Value, knobs, parse
 from ui.i18n import KEY as LANGUAGE
 from ui.i18n import language
+
+AnyConfig = TypeVar("AnyConfig", bound=Config)
 
 _HERE = Path(__file__).parent
 _writer = st.components.v2.component(
@@ -87,12 +89,9 @@ def settle(slug: str, panel: str, config_type: type[Config]) -> None:
             st.session_state[name] = knob.default if came.exact else getattr(left, knob.name)
 
 
-def read(slug: str, panel: str, config_type: type[Config]) -> Config:
+def read(slug: str, panel: str, config_type: type[AnyConfig]) -> AnyConfig:
     """The panel's Config as its controls stand, kept for the reader's return to the page."""
-    values = {
-        knob.name: st.session_state[key(slug, panel, knob.name)] for knob in knobs(config_type)
-    }
-    config = config_type(**values)
+    config = config_type(**{knob.name: _value(slug, panel, knob) for knob in knobs(config_type)})
     st.session_state[_kept(slug, panel)] = config
     return config
 
@@ -138,6 +137,12 @@ def link_to(slug: str, panel: str, controls: Mapping[str, str]) -> str:
     """The address of one panel in a given state, relative to the server."""
     query = {LANGUAGE: language()} | {key(slug, panel, n): text for n, text in controls.items()}
     return f"{slug}?{urlencode(query)}#{panel}"
+
+
+def _value(slug: str, panel: str, knob: Knob) -> Value:
+    """What a control says; a reader may paste into a text what no Config takes."""
+    value: Value = st.session_state[key(slug, panel, knob.name)]
+    return knob.domain.nearest(str(value)) if isinstance(knob.domain, Text) else value
 
 
 def _as_they_stand(slug: str) -> dict[str, str]:

@@ -212,12 +212,12 @@ def _only(chart: alt.Chart, series: str | None, codes: Sequence[str]) -> alt.Cha
 def _pointer(x: str, across: alt.X, x_title: str, y: str, y_title: str, names: tuple) -> alt.Chart:
     """Unseen verticals that say the values of every curve where the reader points."""
     values = [_number(code, name) for code, name in names] or [_number(y, y_title)]
-    rule = alt.Chart(alt.NamedData("places")).mark_rule(strokeWidth=12, opacity=0)
+    rule = alt.Chart(alt.NamedData("places")).mark_rule(strokeWidth=18, opacity=0)
     return rule.encode(across, tooltip=[_number(x, x_title), *values])
 
 
 def _places(table: pd.DataFrame, x: str, y: str, series: str | None) -> pd.DataFrame:
-    """About forty places on the x axis with the value of every curve: one row each.
+    """About twenty-five places on the x axis with the value of every curve: one row each.
 
     Raises ValueError if the curves do not share their x.
     """
@@ -227,7 +227,7 @@ def _places(table: pd.DataFrame, x: str, y: str, series: str | None) -> pd.DataF
     across = [curve[x].to_numpy() for curve in curves.values()]
     if any(not np.array_equal(across[0], other) for other in across[1:]):
         raise ValueError(f"the curves of {series} must share their values of {x}")
-    every = max(1, len(across[0]) // 40)
+    every = max(1, len(across[0]) // 25)
     heights = {name: curve[y].to_numpy()[::every] for name, curve in curves.items()}
     return pd.DataFrame({x: across[0][::every], **heights})
 

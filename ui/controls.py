@@ -7,7 +7,7 @@ import streamlit as st
 
 from core.knobs import Choice, Config, Knob, Text, decimals
 from ui import address
-from ui.i18n import t
+from ui.i18n import has, t
 
 Presets = Mapping[str, Callable[[Any], Config]]  # name -> the present Config to another
 
@@ -35,7 +35,7 @@ def _widget(slug: str, panel_name: str, knob: Knob) -> None:
     if isinstance(knob.domain, Choice):
         _choice(label, name, knob.domain.options, slug)
     elif isinstance(knob.domain, Text):
-        st.text_input(label, key=name, max_chars=knob.domain.longest)
+        st.text_input(label, key=name, max_chars=knob.domain.length)
     elif knob.domain is None:
         st.toggle(label, key=name)
     else:
@@ -53,8 +53,10 @@ def _choice(label: str, name: str, options: Sequence[str], slug: str) -> None:
 
 def word(slug: str, option: str) -> str:
     """The reader's word for an option. A number is its own word in every language."""
-    number = option.replace(".", "", 1).isdigit()
-    return option if number else t(f"{slug}.options.{option}")
+    if option.replace(".", "", 1).isdigit():
+        return option
+    own, topic = f"{slug}.options.{option}", f"topics.{option}.nav"
+    return t(topic if has(topic) and not has(own) else own)
 
 
 def _slider(label: str, name: str, knob: Knob) -> None:

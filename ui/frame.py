@@ -37,7 +37,7 @@ def boot() -> None:
 
 
 def ensure_frame() -> None:
-    """Draw the frame first if Streamlit ran a page by itself; the first call of every page.
+    """Draw the frame first if Streamlit ran a page by itself; a page begins with this.
 
     The first request to a fresh server runs `pages/<slug>.py` without `app.py`: pages/ is
     discovered until some session has called `st.navigation`.

@@ -8,12 +8,13 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
+from streamlit.elements.lib.mutable_popover_container import PopoverContainer
 
 from core.claims import all_claims
 from core.knobs import Config, knobs
 from core.numerics import NoConvergence
 from core.topics import topic
-from ui import address, controls, frame, ledger, seen, takeaway
+from ui import address, controls, ledger, seen, takeaway
 from ui.catalogue import equations as numbered_equations
 from ui.catalogue import live_formula
 from ui.charts import Figure
@@ -30,7 +31,6 @@ _recorder: ContextVar[takeaway.Recorder] = ContextVar("recorder")
 
 def header(slug: str) -> None:
     """What is at stake, the post and papers, how many of its claims hold."""
-    frame.ensure_frame()
     st.markdown(t(f"{slug}.stake"))
     st.markdown(" · ".join([_post(slug), *_papers(slug)]))
     st.markdown(ledger.tally(slug))
@@ -180,8 +180,31 @@ def take_away(slug: str) -> None:
     st.header(t("app.take_away"), anchor="take-away", divider="gray")
     st.markdown(t("app.take_away_page", command=f"`python -m core.claims --topic {slug}`"))
     st.markdown(t("app.cite", post=_post(slug)))
-    _tell_what_was_mended(slug)
+    tell_what_was_mended(slug)
     address.write_page(slug)
+
+
+def take_list(slug: str, rows: Callable[[], bytes], command: str) -> None:
+    """For a page that is a list: the link to its state, the command that makes it, its data."""
+    with _take_box(f"_take.{slug}") as box:
+        if box.open:
+            st.caption(t("app.link"))
+            st.code(address.link(slug), language=None, wrap_lines=True)
+            st.caption(t("app.command"))
+            st.code(command, language=None)
+            _download(f"{slug}.csv", rows)
+
+
+def tell_what_was_mended(slug: str) -> None:
+    """Say once what in the address could not be taken as it stood."""
+    came = address.arrival()
+    said = [_mending(slug, item) for item in came.mended]
+    if came.params:
+        said.append(t("app.mended.unread", names=quoted(", ".join(sorted(came.params)))))
+    if said:
+        came.notice.info("\n".join(f"- {line}" for line in said), icon=":material/link:")
+    came.mended.clear()
+    came.params.clear()
 
 
 # ---- parts of a panel
@@ -199,13 +222,15 @@ def _take(slug: str, recorder: takeaway.Recorder) -> None:
     """Link, script and data of the figure as it stands, made when the reader asks for them."""
     if recorder.compute is None:
         return
-    key = f"_take.{slug}.{recorder.panel}"
-    icon = ":material/ios_share:"
-    with st.popover(
-        t("app.take_away"), icon=icon, type="tertiary", key=key, on_change="rerun"
-    ) as box:
+    with _take_box(f"_take.{slug}.{recorder.panel}") as box:
         if box.open:
             _taken(slug, recorder)
+
+
+def _take_box(key: str) -> PopoverContainer:
+    """A box behind a button, made only once it is opened."""
+    label, icon = t("app.take_away"), ":material/ios_share:"
+    return st.popover(label, icon=icon, type="tertiary", key=key, on_change="rerun")
 
 
 def _taken(slug: str, recorder: takeaway.Recorder) -> None:
@@ -253,20 +278,10 @@ def _papers(slug: str) -> list[str]:
     return [f"[{paper.citation}]({paper.url})" for paper in topic(slug).papers]
 
 
-def _tell_what_was_mended(slug: str) -> None:
-    """Say once what in the address could not be taken as it stood."""
-    came = address.arrival()
-    said = [_mending(slug, item) for item in came.mended]
-    if came.params:
-        said.append(t("app.mended.unread", names=quoted(", ".join(sorted(came.params)))))
-    if said:
-        came.notice.info("\n".join(f"- {line}" for line in said), icon=":material/link:")
-    came.mended.clear()
-    came.params.clear()
-
-
 def _mending(slug: str, item: address.Mended) -> str:
-    value = controls.word(slug, item.value) if isinstance(item.value, str) else item.value
+    value = item.value
+    if isinstance(value, str):  # words of the reader's own, cut to their length, or an option
+        value = quoted(value) if item.problem == "outside" else controls.word(slug, value)
     knob = t(f"{slug}.{item.panel}.{item.knob}")
     return t(f"app.mended.{item.problem}", knob=knob, text=quoted(item.text), value=value)
 

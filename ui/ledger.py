@@ -1,13 +1,18 @@
 """A claim as a reader sees it: verdict, statement, measured beside reference, run it again."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from functools import partial
+from typing import Annotated
 
+import pandas as pd
 import streamlit as st
 
 from core import claims
 from core.claims import Claim, Record, Verdict
+from core.knobs import Choice, Config, Text
+from core.topics import TOPICS, built
 from ui import address
 from ui.catalogue import shows
 from ui.fold import folded
@@ -24,7 +29,7 @@ SIGNS = {
 
 def verdict(value: str) -> str:
     """A verdict as a sign and a word, never color alone."""
-    return SIGNS[Verdict(value)].format(word=t(f"claims.verdict.{value}"))
+    return SIGNS[Verdict(value)].format(word=t(f"claims.options.{value}"))
 
 
 def tally(slug: str) -> str:
@@ -34,17 +39,31 @@ def tally(slug: str) -> str:
     return t("claims.tally", verdicts=" · ".join(shown), all=sum(found.values()))
 
 
-def select(
-    every: Iterable[Claim], topics: Sequence[str], verdicts: Sequence[str], word: str
-) -> list[Claim]:
-    """The claims of those topics and verdicts whose line holds the word."""
+@dataclass(frozen=True)
+class Filter(Config):
+    """Which claims the ledger shows."""
+
+    topic: Annotated[str, Choice("all", *(row.slug for row in TOPICS if built(row.slug)))] = "all"
+    verdict: Annotated[str, Choice("all", *(verdict.value for verdict in Verdict))] = "all"
+    word: Annotated[str, Text(80)] = ""
+
+
+def select(every: Iterable[Claim], which: Filter) -> list[Claim]:
+    """The claims of that topic and verdict whose line holds the word."""
     return [
         claim
         for claim in every
-        if claim.topic in topics
-        and _verdict_of(claim) in verdicts
-        and word.strip().lower() in f"{claim.id} {_statement(claim)}".lower()
+        if which.topic in ("all", claim.topic)
+        and which.verdict in ("all", _verdict_of(claim))
+        and which.word.strip().lower() in f"{claim.id} {_statement(claim)}".lower()
     ]
+
+
+def csv(chosen: Iterable[Claim]) -> bytes:
+    """The evidence of claims as a table: a row for each that has been measured."""
+    found = [(claim, evidence) for claim in chosen if (evidence := _evidence(claim))]
+    rows = [{"statement": _statement(claim), **asdict(evidence)} for claim, evidence in found]
+    return pd.DataFrame(rows).to_csv(index=False).encode()
 
 
 def row(claim: Claim) -> None:

@@ -4,7 +4,7 @@ Source: https://kexue.fm/archives/7309, eq. (1)-(15).
 """
 
 from core.gelu.claims import CLAIMS
-from core.gelu.curves import Curves, CurvesConfig, curves
+from core.gelu.curves import Curves, CurvesConfig, Tails, TailsConfig, curves, tails
 from core.gelu.family import (
     FORMS,
     TARGETS,
@@ -94,6 +94,8 @@ __all__ = [
     "RoundingConfig",
     "Speed",
     "SpeedConfig",
+    "Tails",
+    "TailsConfig",
     "TrainConfig",
     "Why",
     "WhyConfig",
@@ -139,6 +141,7 @@ __all__ = [
     "shipped_speed",
     "sign_flip",
     "speed",
+    "tails",
     "taylor_residual",
     "train",
     "why",

@@ -14,7 +14,7 @@ from core.gelu.family import FORMS, TARGETS, approximation_error, exact, odd_pol
 from core.gelu.functions import PUBLISHED
 from core.knobs import Choice, Config, Range
 
-POINTS = 240  # even, so that x = 0 is no grid point: a relative error is 0/0 there
+POINTS = 160  # even, so that x = 0 is no grid point: a relative error is 0/0 there
 DENSE = 20_000
 
 # The inner polynomial of either published approximation, by the code of its curve.
@@ -39,22 +39,43 @@ class Curves:
 
     functions: pd.DataFrame  # x, curve, value
     errors: pd.DataFrame  # x, curve, error = approximation - exact, relative if asked
-    tails: pd.DataFrame  # x <= 0, curve, value: Phi and what stands for it, never 0
     worst: pd.DataFrame  # curve, x, error: where |error| is largest
 
 
+@dataclass(frozen=True)
+class TailsConfig(Config):
+    """How far to the left."""
+
+    reach: Annotated[float, Range(2.0, 8.0, 0.5)] = 6.0
+
+
+@dataclass(frozen=True)
+class Tails:
+    """Phi where it vanishes, and what stands for it; `curve` is "exact", "tanh" or "sigmoid"."""
+
+    curves: pd.DataFrame  # x <= 0, curve, value: never 0
+    factors: dict[str, float]  # approximation / Phi at the left end, by curve
+
+
 def curves(config: CurvesConfig) -> Curves:
-    """The three curves on [-reach, reach], their errors, and the left tail of Phi."""
+    """The three curves on [-reach, reach], and their errors."""
     x = np.linspace(-config.reach, config.reach, POINTS)
-    left = np.linspace(-config.reach, 0, POINTS)
     true = exact(x, config.meter)
     gaps = {name: approximation_error(x, p, config.meter) for name, p in CURVES.items()}
-    tails = {name: expit(odd_polynomial(left, p)) for name, p in CURVES.items()}
     return Curves(
         functions=_long(x, "value", {"exact": true, **{k: true + gap for k, gap in gaps.items()}}),
         errors=_long(x, "error", {name: _error(config, x, p) for name, p in CURVES.items()}),
-        tails=_long(left, "value", {"exact": ndtr(left), **tails}),
         worst=_worst(config),
+    )
+
+
+def tails(config: TailsConfig) -> Tails:
+    """The left tail of Phi and of both approximations: they decay as another power of e."""
+    x = np.linspace(-config.reach, 0, POINTS)
+    stand_ins = {name: expit(odd_polynomial(x, p)) for name, p in CURVES.items()}
+    return Tails(
+        curves=_long(x, "value", {"exact": ndtr(x), **stand_ins}),
+        factors={name: float(values[0] / ndtr(x[0])) for name, values in stand_ins.items()},
     )
 
 

@@ -10,11 +10,12 @@ from benchmarks.server import Server
 from core.topics import TOPICS, built
 from tests.browser.conftest import Open, settled
 from ui.catalogue import words
+from ui.frame import EVIDENCE
 
 pytestmark = pytest.mark.browser
 
 BUILT = [topic.slug for topic in TOPICS if built(topic.slug)]
-PAGES = ["", *[topic.slug for topic in TOPICS], "claims"]
+PAGES = ["", *[topic.slug for topic in TOPICS], *EVIDENCE]
 EN, ZH = words("en"), words("zh")
 ERRORS = 1  # index of the chart of errors on the GELU page
 
@@ -78,7 +79,7 @@ def test_a_cold_deep_link_to_a_fresh_server_has_its_frame_and_its_state(
     page = visit(f"{fresh_server.url}/gelu?lang=zh&gelu.curves.meter=cdf&gelu.curves.reach=3.5")
     expect(page.get_by_role("heading", name=ZH["topics.gelu.question"])).to_be_visible()
     links = page.get_by_test_id("stSidebarNavLink")
-    expect(links).to_have_count(len(TOPICS) + 2)
+    expect(links).to_have_count(1 + len(TOPICS) + len(EVIDENCE))
     expect(links.filter(has_text=ZH["topics.vae.nav"])).to_have_count(1)
     assert slider(page, ZH["gelu.curves.reach"]).input_value() == "3.5"
     wait_for_query(page, "lang", "zh")

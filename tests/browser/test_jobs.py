@@ -5,11 +5,14 @@ import signal
 from pathlib import Path
 
 import psutil
+import pytest
 from playwright.sync_api import Page, expect
 
 from benchmarks.server import Server, serving
 from core.store import Store
 from tests.browser.conftest import PATIENCE, Open
+
+pytestmark = pytest.mark.browser
 
 NETWORK = "gelu?gelu.drift.depth=16&gelu.drift.seed=7#drift"
 TRAINING = 180_000  # milliseconds that a training may take on a busy machine
@@ -55,17 +58,20 @@ def test_a_training_is_stopped_and_goes_on_from_there(server: Server, visit: Ope
     drawn(page)
 
 
-def test_a_training_survives_the_servers_sudden_death(visit: Open, tmp_path: Path) -> None:
-    with serving(store=tmp_path) as first:
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "ended"])
+def test_a_training_survives_the_end_of_its_server(
+    how: signal.Signals, visit: Open, tmp_path: Path
+) -> None:
+    with serving(LAB_STORE=str(tmp_path)) as first:
         page = visit(f"{first.url}/{NETWORK}")
         ask(page)
         expect(page.get_by_test_id("stMain").get_by_text("/ 40")).to_be_visible(timeout=TRAINING)
         workers = psutil.Process(first.pid).children(recursive=True)
         page.context.close()
-        os.kill(first.pid, signal.SIGKILL)
+        os.kill(first.pid, how)
     assert psutil.wait_procs(workers, timeout=30)[1] == []
     assert Store(tmp_path).keys() == []
-    with serving(store=tmp_path) as second:
+    with serving(LAB_STORE=str(tmp_path)) as second:
         page = visit(f"{second.url}/{NETWORK}")
         drawn(page)
         page.context.close()

@@ -12,30 +12,11 @@ import pandas as pd
 import pytest
 import torch
 from hypothesis import assume, given, settings
-from hypothesis import strategies as st
 
 from core import gelu as core
-from core.knobs import Choice, Config, Range, Text, knobs
+from tests.configs import configs
 
 LEGAL = settings(deadline=None, max_examples=25)
-
-
-def configs(config: type[Config]) -> st.SearchStrategy[Any]:
-    """Any legal configuration, on the grid that its controls move on."""
-    return st.builds(config, **{knob.name: _values(knob.domain) for knob in knobs(config)})
-
-
-def _values(domain: Range | Choice | Text | None) -> st.SearchStrategy[Any]:
-    if domain is None:
-        return st.booleans()
-    if isinstance(domain, Choice):
-        return st.sampled_from(domain.options)
-    assert isinstance(domain, Range)
-    if isinstance(domain.low, int) and isinstance(domain.high, int):
-        return st.integers(domain.low, domain.high)
-    assert domain.step is not None
-    low, step, count = domain.low, domain.step, round((domain.high - domain.low) / domain.step)
-    return st.integers(0, count).map(lambda k: domain.nearest(low + k * step))
 
 
 def by_curve(table: pd.DataFrame, curve: str, column: str, key: str = "curve") -> np.ndarray:
@@ -56,12 +37,20 @@ def test_curves_add_up_and_stay_within_reach(config: core.CurvesConfig) -> None:
         if config.scale == "absolute":
             assert abs(worst["error"]) >= np.abs(error).max() * (1 - 1e-9)
             assert abs(worst["x"]) <= config.reach
-    assert result.tails["value"].min() > 0
-    assert result.tails["x"].between(-config.reach, 0).all()
+
+
+@LEGAL
+@given(config=configs(core.TailsConfig))
+def test_the_tails_are_never_zero_and_their_factors_grow_apart(config: core.TailsConfig) -> None:
+    result = core.tails(config)
+    assert result.curves["value"].min() > 0
+    assert result.curves["x"].between(-config.reach, 0).all()
+    assert result.factors["tanh"] < 1.01 < result.factors["sigmoid"]
 
 
 def test_the_tails_leave_phi_by_the_known_factors() -> None:
-    tails = core.curves(core.CurvesConfig(reach=6.0)).tails
+    result = core.tails(core.TailsConfig(reach=6.0))
+    tails = result.curves
     x = by_curve(tails, "exact", "x")
     for curve, factors in {
         "tanh": [0.898, 0.555, 0.160, 0.014],
@@ -70,6 +59,7 @@ def test_the_tails_leave_phi_by_the_known_factors() -> None:
         log_ratio = np.log(by_curve(tails, curve, "value") / by_curve(tails, "exact", "value"))
         at = np.interp([-3, -4, -5, -6], x, log_ratio)
         np.testing.assert_allclose(np.exp(at), factors, rtol=0.03)
+        assert result.factors[curve] == pytest.approx(factors[-1], rel=0.02)
 
 
 @LEGAL

@@ -77,6 +77,20 @@ def test_what_exists_is_done_at_once() -> None:
     assert job.result(0).origin == "shipped"
 
 
+def test_a_model_of_a_newer_program_is_not_trained_over() -> None:
+    config = TrainConfig(depth=1, epochs=1, seed=27)
+    kept = runs.run(NETWORK, config)
+    card = Store().path / kept.key / "meta.json"
+    card.write_text(card.read_text().replace('"format": 1', '"format": 2'))
+    text = card.read_text()
+    job = jobs.submit(NETWORK, config)
+    with pytest.raises(JobFailed, match="has format 2; this program reads up to 1: update it"):
+        job.result()
+    assert job.trouble is not None
+    assert job.trouble.code == "newer"
+    assert card.read_text() == text
+
+
 def test_two_sessions_that_ask_share_one_job_and_hear_its_progress() -> None:
     changed: list[int] = []
     jobs.listen(lambda: changed.append(len(jobs.every())))

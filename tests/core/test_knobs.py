@@ -103,13 +103,27 @@ def test_decimals_are_those_of_the_step(step: float, places: int) -> None:
 
 
 @dataclass(frozen=True)
-class Typed(Config):
-    formula: Annotated[str, Text(5)] = "x"
+class Worded(Config):
+    words: Annotated[str, Text(12)] = ""
 
 
-def test_a_typed_text_is_taken_as_it_stands_up_to_its_length() -> None:
-    (formula,) = knobs(Typed)
-    assert parse(formula, "x + 1") == ("x + 1", None)
-    assert parse(formula, "x + 10") == ("x", "unknown")
-    with pytest.raises(ValueError, match="formula has more than 5 characters"):
-        Typed(formula="x + 10")
+@given(st.text())
+def test_any_text_becomes_one_short_line_and_a_legal_one_stays(text: str) -> None:
+    (knob,) = knobs(Worded)
+    value, problem = parse(knob, text)
+    assert Worded(words=str(value)).words == value
+    assert len(str(value)) <= 12
+    assert "\n" not in str(value)
+    assert (problem is None) == (value == text)
+    assert parse(knob, str(value)) == (value, None)
+
+
+@pytest.mark.parametrize("text", ["我喜欢吃红苹果", "café naïve", "👩‍👩‍👧 family", "<b>&\"'"])
+def test_words_of_every_language_are_legal(text: str) -> None:
+    assert Worded(words=text).words == text
+
+
+@pytest.mark.parametrize("text", ["a" * 13, "two\nlines", "\x00"])
+def test_a_long_text_and_control_characters_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="words must be one line of at most 12 characters"):
+        Worded(words=text)

@@ -268,6 +268,8 @@ print(shelf.keys(), list((shelf.path / "_new").iterdir()))
 
 def on_a_small_disk(text: str, folder: Path, size: str) -> str:
     """What a script prints whose store lies on a disk of that size."""
+    if subprocess.run(["unshare", "-rm", "true"], check=False).returncode:
+        pytest.skip("LEFT OUT: nobody may mount a small disk on this machine")
     mount = f'mount -t tmpfs -o size={size} none {folder} && exec "$@"'
     command = ["unshare", "-rm", "sh", "-c", mount, "sh", *script(text), str(folder / "store")]
     found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

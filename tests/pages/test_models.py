@@ -102,7 +102,7 @@ def test_a_failed_job_says_why_in_words_that_cannot_do_anything(
     assert widget(page, "_train.gelu.network").label == words(language)["models.go_on"]
 
 
-@pytest.mark.parametrize("code", ["raised", "killed", "lost"])
+@pytest.mark.parametrize("code", ["raised", "killed", "lost", "newer"])
 def test_every_trouble_and_every_ending_has_its_words(code: str, job: Job, store: Path) -> None:
     job.trouble = Trouble(code, "the reason")
     end(job, Status.FAILED)

@@ -1,12 +1,16 @@
 """Every page in both languages, every control to its ends, every panel alive."""
 
+import io
+
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.claims import Claim, all_claims
+from core.claims import Claim, all_claims, shipped
 from core.knobs import Choice, knobs
 from core.topics import TOPICS, built
 from tests.pages.app import BUILT, axis_titles, charts, open_page, text, widget
+from ui import ledger
 from ui.catalogue import LANGUAGES, equations, shows, words
 
 WIDGETS = ("button_group", "selectbox", "slider")
@@ -35,12 +39,31 @@ def test_the_ledger_lists_claims_and_filters_them(language: str) -> None:
     page = open_page("claims", language)
     assert not page.exception
     everything = len(page.expander)
-    widget(page, "claims.verdict").set_value(["open"])
+    widget(page, "claims.filter.verdict").set_value("open")
     page.run()
     assert 0 < len(page.expander) < everything
-    widget(page, "claims.search").set_value("no such words")
+    widget(page, "claims.filter.word").set_value("no such words")
     page.run()
     assert len(page.expander) == 0
+
+
+def test_a_link_to_the_ledger_holds_its_filters_and_what_it_cannot_hold_is_said() -> None:
+    link = {"claims.filter.topic": "gelu", "claims.filter.verdict": "open"}
+    page = open_page("claims", **link, **{"claims.filter.word": "pocket"})
+    assert [box.label for box in page.expander if "pocket" in box.label]
+    assert len(page.expander) == 1
+    page = open_page("claims", **{"claims.filter.verdict": "maybe", "claims.nothing": "1"})
+    (info,) = page.info
+    assert "`maybe`" in info.value
+    assert "`claims.nothing`" in info.value
+
+
+def test_the_ledgers_evidence_can_be_taken_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger, "t", lambda key, **values: key)
+    monkeypatch.setattr(ledger, "_evidence", lambda claim: shipped(claim.topic).get(claim.id))
+    table = pd.read_csv(io.BytesIO(ledger.csv(all_claims())))
+    assert table["id"].tolist() == [claim.id for claim in all_claims()]
+    assert table["measured"].notna().all()
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
