@@ -1,5 +1,9 @@
 """Is a random matrix orthogonal? (posts 7180 and 7076)"""
 
+from ui.frame import ensure_frame
+
+ensure_frame()  # before the imports below: on a cold start the title stands while they run
+
 from dataclasses import replace
 from typing import Any
 
