@@ -23,9 +23,9 @@ from core.initialization.angles import (
 )
 from core.knobs import Choice, Config, Range
 
-BINS = 48
+BINS = 40
 REACH = 4.5  # standard deviations shown on either side
-SIZES = np.unique(np.geomspace(3, 1000, 60).round().astype(int))
+SIZES = np.unique(np.geomspace(3, 1000, 36).round().astype(int))
 
 # Dimension -> variance as the post prints it.
 POST_VARIANCES = {
