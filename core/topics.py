@@ -45,7 +45,17 @@ TOPICS: tuple[Topic, ...] = (
         ),
         equations=15,
     ),
-    Topic("initialization", 7180, "2020-01-16", ()),
+    Topic(
+        "initialization",
+        7180,
+        "2020-01-16",
+        (
+            Paper("kexue.fm 7076", "https://kexue.fm/archives/7076"),
+            _arxiv("He et al. 2015", "1502.01852"),
+            _arxiv("Poole et al. 2016", "1606.05340"),
+        ),
+        equations=15,  # 4, and 11 of post 7076
+    ),
     Topic(
         "batchnorm",
         6992,

@@ -22,6 +22,7 @@ class Equation:
     number: int
     latex: str
     function: str  # dotted name of what computes it: "core.gelu.gelu"
+    label: str = ""  # its number in another post, if it is from one: "7076: 3"
 
 
 @lru_cache

@@ -5,7 +5,7 @@ words and options alone, so it is built once and kept; a moving control only cha
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -39,6 +39,29 @@ COLORS: Mapping[str, str] = {
     "tanh-fused": PINK,
     "silu-fused": GREEN,
     "scipy-exact": OLIVE,
+    "sample": BLUE,
+    "law": GRAY,
+    "words": BLUE,
+    "isotropic": GRAY,
+    "expected": GRAY,
+    "laplace": VERMILION,
+    "better": GREEN,
+    "normal-cosine": GREEN,
+    "entrywise": BLUE,
+    "entrywise-theory": BLUE,
+    "frobenius": VERMILION,
+    "frobenius-theory": VERMILION,
+    "spectral": GREEN,
+    "spectral-theory": GREEN,
+    "forward": BLUE,
+    "backward": VERMILION,
+    "theory": GRAY,
+    "cosine": BLUE,
+    "cosine-theory": GRAY,
+    "map": BLUE,
+    "diagonal": GRAY,
+    "path": VERMILION,
+    "start": BLUE,
 }
 HEIGHT = 360
 ScaleKind = Literal["linear", "log", "symlog"]
@@ -74,13 +97,20 @@ def lines(
     x_scale: ScaleKind = "linear",
     y_scale: ScaleKind = "linear",
     y_domain: tuple[float, float] | None = None,
+    points: tuple[str, ...] = (),
+    paths: tuple[str, ...] = (),
 ) -> Figure:
     """Curves over x, one per value of `series`, named by `names` (code -> word).
 
-    Scales are Vega's: linear, log, symlog. Raises ValueError if the curves do not share their x.
+    What is measured is drawn as dots: the codes in `points`. Those in `paths` go from row to row
+    instead of from left to right. Scales are Vega's: linear, log, symlog. Raises ValueError if the
+    other curves do not share their x.
     """
-    spec = _lines(x, y, x_title, y_title, series, _pairs(names), x_scale, y_scale, y_domain)
-    return Figure(spec, {"table": table, "places": _places(table, x, y, series)})
+    spec = _lines(
+        x, y, x_title, y_title, series, _pairs(names), x_scale, y_scale, y_domain, points, paths
+    )
+    curves = table if series is None else table[~table[series].isin([*points, *paths])]
+    return Figure(spec, {"table": table, "places": _places(curves, x, y, series)})
 
 
 def bars(
@@ -101,6 +131,22 @@ def histogram(
 ) -> Figure:
     """Counts over bins that are already made: each row has its bin's edges."""
     return Figure(_histogram(low, high, count, x_title, y_title), {"table": table})
+
+
+def heatmap(
+    table: pd.DataFrame,
+    *,
+    x: str,
+    y: str,
+    value: str,
+    x_title: str,
+    y_title: str,
+    value_title: str,
+    domain: tuple[float, float],
+) -> Figure:
+    """One colored cell per row; `domain` fixes the colors, so that pictures can be compared."""
+    spec = _heatmap(x, y, value, x_title, y_title, value_title, domain)
+    return Figure(spec, {"table": table})
 
 
 def intervals(
@@ -129,17 +175,35 @@ def intervals(
 def _lines(
     x: str, y: str, x_title: str, y_title: str, series: str | None, names: tuple,
     x_scale: ScaleKind, y_scale: ScaleKind, y_domain: tuple[float, float] | None,
+    points: tuple[str, ...], paths: tuple[str, ...],
 ) -> dict[str, Any]:  # fmt: skip
     across = alt.X(
         x, type="quantitative", title=x_title, axis=_axis(x_scale),
-        scale=alt.Scale(type=x_scale, nice=False),
+        scale=alt.Scale(type=x_scale, nice=False, padding=6 if points else 0),
     )  # fmt: skip
     up = _up(y, y_title, y_scale, y_domain)
     base = alt.Chart(alt.NamedData("table")).encode(across, up, color=_color(series, names))
-    return _framed(
-        base.mark_line(strokeWidth=2, clip=True, invalid="show"),
-        _pointer(x, across, x_title, y, y_title, names),
-    )
+    lines = base.mark_line(strokeWidth=2, clip=True, invalid="show")
+    if not points and not paths:
+        return _framed(lines, _pointer(x, across, x_title, y, y_title, names))
+    drawn = tuple(pair for pair in names if pair[0] not in (*points, *paths))
+    dots = base.mark_point(filled=True, size=36, opacity=0.85, clip=True)
+    tip = _tooltip(x, x_title, y, y_title)
+    path = base.mark_line(strokeWidth=1.5, clip=True).transform_window(row="row_number()")
+    layers = [
+        _only(lines, series, [code for code, _ in drawn]),
+        _only(path.encode(order=alt.Order("row", type="quantitative")), series, paths),
+        _pointer(x, across, x_title, y, y_title, drawn) if drawn else None,
+        _only(dots.encode(tooltip=tip), series, points),
+    ]
+    return _framed(*(layer for layer in layers if layer is not None))
+
+
+def _only(chart: alt.Chart, series: str | None, codes: Sequence[str]) -> alt.Chart | None:
+    """A layer of these series; none if there are none."""
+    if not codes or series is None:
+        return None
+    return chart.transform_filter(alt.FieldOneOfPredicate(field=series, oneOf=list(codes)))
 
 
 def _pointer(x: str, across: alt.X, x_title: str, y: str, y_title: str, names: tuple) -> alt.Chart:
@@ -155,6 +219,8 @@ def _places(table: pd.DataFrame, x: str, y: str, series: str | None) -> pd.DataF
     Raises ValueError if the curves do not share their x.
     """
     curves = {y: table} if series is None else dict(list(table.groupby(series, sort=False)))
+    if table.empty:
+        return table
     across = [curve[x].to_numpy() for curve in curves.values()]
     if any(not np.array_equal(across[0], other) for other in across[1:]):
         raise ValueError(f"the curves of {series} must share their values of {x}")
@@ -176,11 +242,29 @@ def _bars(
 @lru_cache(maxsize=512)
 def _histogram(low: str, high: str, count: str, x_title: str, y_title: str) -> dict[str, Any]:
     bins = alt.Chart(alt.NamedData("table")).mark_rect(stroke=None, color=BLUE)
-    across = alt.X(low, type="quantitative", title=x_title, axis=_axis("linear"))
+    across = alt.X(
+        low, type="quantitative", title=x_title, axis=_axis("linear"), scale=alt.Scale(zero=False)
+    )
     base = alt.Y("zero", type="quantitative", title=y_title, axis=_axis("linear"))
     tip = _tooltip(low, x_title, count, y_title)
     shape = bins.transform_calculate(zero="0").encode(across, alt.X2(high), base, tooltip=tip)
     return _framed(shape.encode(alt.Y2(count)))
+
+
+@lru_cache(maxsize=512)
+def _heatmap(
+    x: str, y: str, value: str, x_title: str, y_title: str, value_title: str,
+    domain: tuple[float, float],
+) -> dict[str, Any]:  # fmt: skip
+    across = alt.X(x, type="ordinal", title=x_title, axis=alt.Axis(labelAngle=0))
+    up = alt.Y(y, type="ordinal", title=y_title, sort="descending")
+    shade = alt.Color(
+        value, type="quantitative", scale=alt.Scale(domain=list(domain), clamp=True),
+        legend=alt.Legend(title=value_title, titleOrient="left", gradientLength=160),
+    )  # fmt: skip
+    tip = [_number(x, x_title), _number(y, y_title), _number(value, value_title)]
+    cells = alt.Chart(alt.NamedData("table")).mark_rect()
+    return _framed(cells.encode(across, up, shade, tooltip=tip))
 
 
 @lru_cache(maxsize=512)
@@ -243,11 +327,12 @@ def _color(series: str | None, names: tuple) -> Any:
     if series is None:
         return alt.value(BLUE)
     codes = [code for code, _ in names]
-    spare = iter(PALETTE)
+    taken = {COLORS.get(code) for code in codes}
+    spare = (color for color in PALETTE if color not in taken)
     colors = [COLORS.get(code) or next(spare) for code in codes]
     label = f"({json.dumps(dict(names))})[datum.label]"
     # On a phone the words stand below each other instead of running out of the picture.
-    columns = alt.ExprRef("width < 280 ? 1 : 4")
+    columns = alt.ExprRef("width < 280 ? 1 : width < 420 ? 2 : 4")
     key = alt.Legend(labelExpr=label, symbolType="stroke", columns=columns)
     return alt.Color(
         series, type="nominal", scale=alt.Scale(domain=codes, range=colors), legend=key

@@ -200,7 +200,7 @@ def tell_what_was_mended(slug: str) -> None:
     came = address.arrival()
     said = [_mending(slug, item) for item in came.mended]
     if came.params:
-        said.append(t("app.mended.unread", names=_quoted(", ".join(sorted(came.params)))))
+        said.append(t("app.mended.unread", names=quoted(", ".join(sorted(came.params)))))
     if said:
         came.notice.info("\n".join(f"- {line}" for line in said), icon=":material/link:")
     came.mended.clear()
@@ -255,7 +255,8 @@ def _download(file: str, content: Callable[[], bytes]) -> None:
 def _equations(slug: str) -> None:
     for equation in numbered_equations(slug):
         caption = t(f"{slug}.equations.{equation.number}")
-        st.markdown(f"**({equation.number})** {caption} `{equation.function}`")
+        number = equation.label or equation.number
+        st.markdown(f"**({number})** {caption} `{equation.function}`")
         st.latex(equation.latex)
 
 
@@ -280,9 +281,9 @@ def _papers(slug: str) -> list[str]:
 def _mending(slug: str, item: address.Mended) -> str:
     value = controls.word(slug, item.value) if isinstance(item.value, str) else item.value
     knob = t(f"{slug}.{item.panel}.{item.knob}")
-    return t(f"app.mended.{item.problem}", knob=knob, text=_quoted(item.text), value=value)
+    return t(f"app.mended.{item.problem}", knob=knob, text=quoted(item.text), value=value)
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     """Text from outside, short and as code: no Markdown of it is obeyed."""
     return "`" + text[:60].replace("`", "").replace("\n", " ") + "`"

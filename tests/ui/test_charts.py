@@ -114,6 +114,43 @@ def test_axes_carry_the_words_and_colors_the_codes(waves: pd.DataFrame) -> None:
     }
 
 
+def marks(figure: charts.Figure) -> dict[str, list[str]]:
+    """The series that each kind of mark draws, for layers that draw some only."""
+    return {
+        layer["mark"]["type"] + ("-path" if "order" in layer["encoding"] else ""): transform[
+            "filter"
+        ]["oneOf"]
+        for layer in figure.spec["layer"]
+        for transform in layer.get("transform", [])
+        if "filter" in transform
+    }
+
+
+def test_what_is_measured_is_dots_and_a_path_goes_from_row_to_row(waves: pd.DataFrame) -> None:
+    figure = drawn(waves, points=("tanh",))
+    alt.Chart.from_dict(figure.to_dict())
+    assert marks(figure) == {"line": ["exact"], "point": ["tanh"]}
+    assert marks(drawn(waves, paths=("tanh",))) == {"line": ["exact"], "line-path": ["tanh"]}
+    assert list(figure.tables["places"].columns) == ["x", "exact"]
+
+
+def test_dots_and_paths_need_not_share_the_x_of_the_curves(waves: pd.DataFrame) -> None:
+    assert len(drawn(waves.iloc[:-1], points=("tanh",)).tables["places"]) == 5
+    alone = waves[waves["curve"] == "tanh"]
+    assert drawn(alone, points=("tanh",), names={"tanh": "t"}).tables["places"].empty
+
+
+def test_a_heatmap_has_a_cell_per_row_and_colors_that_do_not_move() -> None:
+    table = pd.DataFrame({"a": [1, 2], "b": [3, 3], "c": [0.2, 0.4]})
+    figure = charts.heatmap(
+        table, x="a", y="b", value="c", x_title="x", y_title="y", value_title="v", domain=(0, 1)
+    )
+    alt.Chart.from_dict(figure.to_dict())
+    (layer,) = figure.spec["layer"]
+    assert layer["mark"]["type"] == "rect"
+    assert layer["encoding"]["color"]["scale"]["domain"] == [0, 1]
+
+
 @pytest.mark.parametrize("kind", ["bars", "histogram", "intervals"])
 def test_every_other_verb_draws_a_valid_chart(kind: str) -> None:
     table = pd.DataFrame({"a": [1.0, 2.0], "b": [2.0, 3.0], "c": [4.0, 5.0], "code": ["p", "q"]})

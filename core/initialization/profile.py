@@ -1,0 +1,210 @@
+"""A deep net at its first step: second moments forward and back, and angles, by layer.
+
+Theory of wide layers beside one measured net; and how much one net's norm differs from another's.
+
+Source: https://kexue.fm/archives/7180.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float
+from scipy.special import polygamma, psi
+from scipy.stats import binom, norm
+from torch import Tensor
+
+from core.initialization.activations import (
+    ACTIVATIONS,
+    angles_by_layer,
+    gain,
+    moments_by_layer,
+)
+from core.initialization.propagation import propagate
+from core.initialization.schemes import DISTRIBUTIONS, SCHEMES, variance
+from core.knobs import Choice, Config, Range
+
+BATCH = 64
+NETS = 500
+BINS = 24
+LEAST, MOST = 1e-30, 1e30  # what the axes of second moments can show
+
+
+@dataclass(frozen=True)
+class ProfileConfig(Config):
+    """The start of a square net: its scheme, its activation, its depth, and the rest."""
+
+    scheme: Annotated[str, Choice(*SCHEMES, "tuned")] = "he"  # "tuned": 1/n times the gain
+    activation: Annotated[str, Choice(*ACTIVATIONS)] = "relu"
+    depth: Annotated[int, Range(1, 100)] = 50
+    width: Annotated[int, Range(16, 256, 16)] = 128
+    multiple: Annotated[float, Range(0.5, 2.0, 0.01)] = 1.0  # of every weight
+    distribution: Annotated[str, Choice(*DISTRIBUTIONS)] = "normal"
+    layer_norm: bool = False
+    residual: bool = False
+    seed: Annotated[int, Range(0, 99)] = 0
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Layer by layer; "theory" is of wide layers, without normalization or residual branches."""
+
+    moments: pd.DataFrame  # layer, curve in {"forward", "backward", "theory"}, value
+    cosines: pd.DataFrame  # layer, curve in {"cosine", "cosine-theory"}, value
+    forward: float  # second moment before the last activation
+    backward: float  # mean square of the gradient at the input
+    cosine: float  # of two inputs that were orthogonal
+    overflow: int  # the first layer whose second moment is not finite or left the axis; -1: none
+
+
+@dataclass(frozen=True)
+class CloudConfig(Config):
+    """How deep, how wide, linear or relu with He's factor."""
+
+    depth: Annotated[int, Range(1, 100)] = 50
+    width: Annotated[int, Range(16, 256, 16)] = 64
+    activation: Annotated[str, Choice("linear", "relu")] = "linear"
+    seed: Annotated[int, Range(0, 99)] = 0
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """log ||y||^2 - log ||x||^2 of one vector through many nets."""
+
+    densities: pd.DataFrame  # x, curve in {"sample", "expected"}, value
+    mean: float
+    mean_error: float  # standard error
+    variance: float
+    expected_mean: float
+    expected_variance: float
+    dead: int  # nets whose relus were all silent in some layer: their norm is 0
+
+
+def profile(config: ProfileConfig) -> Profile:
+    """One net, measured in both directions, beside the theory."""
+    tuned = config.scheme == "tuned"
+    factor = config.multiple * (gain(config.activation) if tuned else 1.0)
+    table = propagate(
+        [config.width] * (config.depth + 1), config.activation, "lecun" if tuned else config.scheme,
+        batch=BATCH, distribution=config.distribution, gain=factor, layer_norm=config.layer_norm,
+        residual=config.residual, generator=torch.Generator().manual_seed(config.seed),
+    )  # fmt: skip
+    forward, backward = table["forward_second_moment"], table["backward_second_moment"]
+    return Profile(
+        moments=_moments(config, table, factor),
+        cosines=_cosines(config, table),
+        forward=float(forward.iloc[-1]),
+        backward=float(backward.iloc[0]),
+        cosine=float(table["cosine"].iloc[-1]),
+        overflow=_overflow(forward.to_numpy()),
+    )
+
+
+def cloud(config: CloudConfig) -> Cloud:
+    """Five hundred nets, each with fresh weights, and the logarithm of what each does to a norm."""
+    width = config.width
+    generator = torch.Generator().manual_seed(config.seed)
+    logs = log_norms(config.depth, width, config.activation, NETS, generator).numpy()
+    alive = logs[np.isfinite(logs)]
+    mean, spread = log_norm_law(config.depth, width, config.activation)
+    counts, edges = np.histogram(alive, BINS)
+    x = (edges[1:] + edges[:-1]) / 2
+    curves = {
+        "sample": counts / len(alive) / np.diff(edges),
+        "expected": norm.pdf(x, mean, math.sqrt(spread)),
+    }
+    tables = [pd.DataFrame({"x": x, "curve": k, "value": v}) for k, v in curves.items()]
+    return Cloud(
+        densities=pd.concat(tables, ignore_index=True),
+        mean=float(alive.mean()),
+        mean_error=float(alive.std(ddof=1) / math.sqrt(len(alive))),
+        variance=float(alive.var(ddof=1)),
+        expected_mean=mean,
+        expected_variance=spread,
+        dead=len(logs) - len(alive),
+    )
+
+
+def log_norms(
+    depth: int, width: int, activation: str, nets: int, generator: torch.Generator | None = None
+) -> Float[Tensor, " nets"]:
+    """log(||y||^2 / ||x||^2) for `nets` nets with normal weights of variance 1/n, 2/n for relu.
+
+    A fresh normal weight times x is a normal vector of variance ||x||^2 / n whatever x is, so no
+    weight need be drawn. A net whose relus are all silent in some layer gives minus infinity.
+    """
+    relu = activation == "relu"
+    x = torch.randn(nets, width, generator=generator)
+    start, total = x.square().sum(1), torch.zeros(nets, dtype=torch.float64)
+    for _ in range(depth):
+        inside = x.relu() if relu else x
+        ratio = (2.0 if relu else 1.0) * inside.square().sum(1) / start
+        x = torch.randn(nets, width, generator=generator)
+        start = x.square().sum(1)
+        total += (ratio.double() * start / width).log()
+    return total
+
+
+def log_norm_law(depth: int, width: int, activation: str) -> tuple[float, float]:
+    """Mean and variance of the former: L (psi(n/2) + ln(2/n)) and L psi_1(n/2) for linear nets.
+
+    Behind relu k of n coordinates live, k binomial, and add chi-square numbers of their own; nets
+    that die are left out.
+    """
+    mean = float(psi(width / 2)) + math.log(2 / width)
+    spread = float(polygamma(1, width / 2))
+    if activation == "relu":
+        alive = np.arange(1, width + 1)
+        share = binom.pmf(alive, width, 0.5) / (1 - 0.5**width)
+        # ln of ||relu(x)||^2 2 / ||x||^2 is ln of a beta(k/2, (n-k)/2) number times 2.
+        middle = psi(alive / 2) - float(psi(width / 2)) + math.log(2)
+        within = polygamma(1, alive / 2) - float(polygamma(1, width / 2))
+        center = float(share @ middle)
+        mean, spread = mean + center, spread + float(share @ (within + (middle - center) ** 2))
+    return depth * mean, depth * spread
+
+
+def _moments(config: ProfileConfig, table: pd.DataFrame, factor: float) -> pd.DataFrame:
+    width = config.width
+    scheme = "lecun" if config.scheme == "tuned" else config.scheme
+    scale = factor * math.sqrt(width * variance(scheme, width, width))
+    curves = {
+        "forward": table["forward_second_moment"].to_numpy(),
+        "backward": table["backward_second_moment"].to_numpy(),
+    }
+    if not (config.layer_norm or config.residual):
+        curves["theory"] = moments_by_layer(config.activation, 1.0, config.depth, scale)
+    layer = table["layer"].to_numpy()
+    tables = [
+        pd.DataFrame({"layer": layer, "curve": name, "value": _shown(values)})
+        for name, values in curves.items()
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def _cosines(config: ProfileConfig, table: pd.DataFrame) -> pd.DataFrame:
+    """The theory of angles is of nets that keep their second moment at 1."""
+    curves = {"cosine": table["cosine"].to_numpy()}
+    scale_free = config.activation in ("relu", "leaky", "linear")
+    keeps = scale_free or (config.scheme == "tuned" and config.multiple == 1)
+    if keeps and not (config.layer_norm or config.residual):
+        curves["cosine-theory"] = angles_by_layer(config.activation, 0.0, config.depth)
+    layer = table["layer"].to_numpy()
+    tables = [
+        pd.DataFrame({"layer": layer, "curve": name, "value": values})
+        for name, values in curves.items()
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def _shown(values: np.ndarray) -> np.ndarray:
+    """What a log axis can show: nothing outside its bounds."""
+    return np.where((values >= LEAST) & (values <= MOST), values, math.nan)
+
+
+def _overflow(moments: np.ndarray) -> int:
+    gone = np.flatnonzero(np.isnan(_shown(moments)))
+    return int(gone[0]) if len(gone) else -1

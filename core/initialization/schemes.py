@@ -1,0 +1,203 @@
+"""How large and of what shape: every scaling the post names or implies, from every distribution.
+
+A weight is [fan_out, fan_in] as in torch: m outputs, n inputs. A scheme decides the variance of
+its entries, a distribution their shape; every distribution is drawn with variance 1 and scaled.
+
+Sources: https://kexue.fm/archives/7180 (1/m and its corollaries); Glorot & Bengio 2010 (2/(m+n));
+He et al. 2015 (2/n, arXiv:1502.01852).
+"""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+Shape = tuple[int, int]
+Draw = Callable[[Shape, torch.Generator | None], Tensor]
+
+SCHEMES: dict[str, Callable[[int, int], float]] = {
+    "post": lambda m, n: 1 / m,
+    "lecun": lambda m, n: 1 / n,
+    "xavier": lambda m, n: 2 / (m + n),
+    "geometric": lambda m, n: 1 / math.sqrt(m * n),
+    "quadratic": lambda m, n: (m + n) / (m * m + n * n),
+    "orthogonal": lambda m, n: 1 / max(m, n),
+    "he": lambda m, n: 2 / n,
+    "he-post": lambda m, n: 2 / m,  # the post writes He's 2 over its own m
+}
+CUT = 2.0  # the truncated normal ends at two standard deviations, as in TensorFlow
+NONZERO = 3  # entries of a sparse row that are not zero, on average
+
+
+def truncated_variance(cut: int | float = CUT) -> float:
+    """Variance of N(0, 1) restricted to [-cut, cut]: 0.7737413035 for two standard deviations."""
+    height = math.exp(-cut * cut / 2) / math.sqrt(2 * math.pi)
+    return 1 - 2 * cut * height / math.erf(cut / math.sqrt(2))
+
+
+def _normal(shape: Shape, generator: torch.Generator | None) -> Tensor:
+    return torch.randn(shape, generator=generator, dtype=torch.float64)
+
+
+def _uniform(shape: Shape, generator: torch.Generator | None) -> Tensor:
+    return math.sqrt(3) * (2 * _share(shape, generator) - 1)
+
+
+def _truncated_normal(shape: Shape, generator: torch.Generator | None) -> Tensor:
+    below = math.erfc(CUT / math.sqrt(2)) / 2
+    z = torch.special.ndtri(below + (1 - 2 * below) * _share(shape, generator))
+    return z / math.sqrt(truncated_variance())
+
+
+def _rademacher(shape: Shape, generator: torch.Generator | None) -> Tensor:
+    return 2 * (_share(shape, generator) < 0.5).double() - 1
+
+
+def _laplace(shape: Shape, generator: torch.Generator | None) -> Tensor:
+    u = _share(shape, generator) - 0.5
+    return -u.sign() * torch.log1p(-2 * u.abs()) / math.sqrt(2)
+
+
+def _student(freedom: float) -> Draw:
+    def draw(shape: Shape, generator: torch.Generator | None) -> Tensor:
+        seed = torch.randint(2**62, (1,), generator=generator).item()
+        t = np.random.default_rng(int(seed)).standard_t(freedom, shape)
+        return torch.from_numpy(t) / math.sqrt(freedom / (freedom - 2))
+
+    return draw
+
+
+def _sparse(shape: Shape, generator: torch.Generator | None) -> Tensor:
+    density = min(1.0, NONZERO / shape[1])
+    kept = _share(shape, generator) < density
+    return kept * _rademacher(shape, generator) / math.sqrt(density)
+
+
+def _share(shape: Shape, generator: torch.Generator | None) -> Tensor:
+    return torch.rand(shape, generator=generator, dtype=torch.float64)
+
+
+DISTRIBUTIONS: dict[str, Draw] = {
+    "normal": _normal,
+    "truncated-normal": _truncated_normal,
+    "uniform": _uniform,
+    "rademacher": _rademacher,
+    "laplace": _laplace,
+    "student-t": _student(5.0),
+    "heavy-t": _student(2.5),  # no fourth moment
+    "sparse": _sparse,  # another distribution for every n
+}
+
+
+def kurtosis(distribution: str, fan_in: int) -> float:
+    """E[x^4] / E[x^2]^2; infinite for "heavy-t", growing with fan_in for "sparse".
+
+    Raises ValueError on an unknown distribution.
+    """
+    _one_of("distribution", distribution, DISTRIBUTIONS)
+    if distribution == "sparse":
+        return max(1.0, fan_in / NONZERO)
+    if distribution == "truncated-normal":
+        return _truncated_kurtosis()
+    known = {"normal": 3, "uniform": 1.8, "rademacher": 1, "laplace": 6, "student-t": 9}
+    return float(known.get(distribution, math.inf))
+
+
+def variance(scheme: str, fan_out: int, fan_in: int) -> float:
+    """Variance of the entries of a [fan_out, fan_in] weight.
+
+    Raises ValueError on an unknown scheme or a size below 1.
+    """
+    _one_of("scheme", scheme, SCHEMES)
+    for name, size in {"fan_out": fan_out, "fan_in": fan_in}.items():
+        if size < 1:
+            raise ValueError(f"{name} is {size!r}, but must be an integer >= 1")
+    return SCHEMES[scheme](fan_out, fan_in)
+
+
+def sample_weight(
+    fan_out: int,
+    fan_in: int,
+    scheme: str,
+    *,
+    distribution: str = "normal",
+    gain: int | float = 1.0,
+    generator: torch.Generator | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> Float[Tensor, "fan_out fan_in"]:
+    """A fresh weight, times `gain`. The distribution changes its shape, never its variance.
+
+    "orthogonal" takes the nearest thing to a rotation out of a drawn matrix: orthonormal columns,
+    or rows where there are fewer of them. Raises ValueError on an unknown scheme or distribution,
+    a size below 1, a gain that is negative or not finite.
+    """
+    _one_of("distribution", distribution, DISTRIBUTIONS)
+    if not 0 <= gain < math.inf:
+        raise ValueError(f"gain is {gain!r}, but must be a finite number >= 0")
+    scale = math.sqrt(variance(scheme, fan_out, fan_in))
+    drawn = _drawn(distribution, (fan_out, fan_in), generator, dtype)
+    unit = orthogonalized(drawn) if scheme == "orthogonal" else scale * drawn
+    return (gain * unit).to(dtype)
+
+
+def sample_kernel(
+    out_channels: int,
+    in_channels: int,
+    size: int,
+    scheme: str,
+    *,
+    distribution: str = "normal",
+    generator: torch.Generator | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> Float[Tensor, "out_channels in_channels size size"]:
+    """A fresh square convolution kernel: each fan is a number of channels times size^2.
+
+    "orthogonal" makes the kernel's [out_channels, in_channels size^2] matrix so, as torch does.
+    Raises ValueError as `sample_weight` does.
+    """
+    if size < 1:
+        raise ValueError(f"size is {size!r}, but must be an integer >= 1")
+    area, shape = size * size, (out_channels, in_channels, size, size)
+    flat = sample_weight(
+        out_channels, in_channels * area, scheme, distribution=distribution, generator=generator,
+        dtype=dtype,
+    )  # fmt: skip
+    if scheme == "orthogonal":
+        return flat.reshape(shape)
+    now = variance(scheme, out_channels, in_channels * area)
+    meant = variance(scheme, out_channels * area, in_channels * area)
+    return (flat * math.sqrt(meant / now)).reshape(shape)
+
+
+def orthogonalized(matrix: Float[Tensor, "m n"]) -> Float[Tensor, "m n"]:
+    """Q of the QR decomposition whose R has a positive diagonal; of the transpose if m < n.
+
+    With that sign Q is uniform over all rotations and reflections if the matrix is normal.
+    """
+    if matrix.shape[0] < matrix.shape[1]:
+        return orthogonalized(matrix.T).T.contiguous()
+    q, r = torch.linalg.qr(matrix)
+    return q * torch.where(r.diagonal() < 0, -1.0, 1.0)
+
+
+def _drawn(
+    distribution: str, shape: Shape, generator: torch.Generator | None, dtype: torch.dtype
+) -> Tensor:
+    """Unit variance; normal numbers of a float32 weight are drawn as such, twice as fast."""
+    if distribution == "normal" and dtype == torch.float32:
+        return torch.randn(shape, generator=generator)
+    return DISTRIBUTIONS[distribution](shape, generator)
+
+
+def _truncated_kurtosis() -> float:
+    height = math.exp(-CUT * CUT / 2) / math.sqrt(2 * math.pi)
+    fourth = 3 - 2 * height * (CUT**3 + 3 * CUT) / math.erf(CUT / math.sqrt(2))
+    return fourth / truncated_variance() ** 2
+
+
+def _one_of(name: str, value: str, options: dict) -> None:
+    if value not in options:
+        raise ValueError(f"{name} is {value!r}, but must be one of {tuple(options)}")

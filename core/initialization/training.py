@@ -1,0 +1,81 @@
+"""The loss curves of a start beside those that ship.
+
+`python scripts/train_initialization_networks.py` makes what ships.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import pandas as pd
+
+from core import library
+from core.initialization.network import STARTS, TRAINED, TRAINING, TrainConfig
+from core.knobs import Choice, Config, Range
+from core.runs import trained
+
+SHIPPED: dict[str, TrainConfig] = {
+    "relu-post": TrainConfig(scheme="post", activation="relu"),
+    "relu-he": TrainConfig(scheme="he", activation="relu"),
+    "relu-normalized": TrainConfig(scheme="post", activation="relu", layer_norm=True),
+    "tanh-post": TrainConfig(scheme="post", activation="tanh"),
+    "tanh-orthogonal": TrainConfig(scheme="orthogonal", activation="tanh"),
+    "gelu-tuned": TrainConfig(scheme="tuned", activation="gelu"),
+}
+
+LANDMARKS = ("relu-he", "tanh-orthogonal")
+
+
+@dataclass(frozen=True)
+class StartsConfig(Config):
+    """The start of a net that is trained here, if it never was."""
+
+    scheme: Annotated[str, Choice(*STARTS)] = "orthogonal"
+    activation: Annotated[str, Choice(*TRAINED)] = "tanh"
+    multiple: Annotated[float, Range(0.5, 2.0, 0.05)] = 1.0
+    depth: Annotated[int, Range(5, 100, 5)] = 50
+    layer_norm: bool = False
+    seed: Annotated[int, Range(0, 9)] = 0
+
+    @property
+    def training(self) -> TrainConfig:
+        """How the net is trained: 300 steps of plain gradient descent."""
+        return TrainConfig(
+            scheme=self.scheme, activation=self.activation, multiple=self.multiple,
+            depth=self.depth, layer_norm=self.layer_norm, seed=self.seed,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Starts:
+    """Curves by step; `curve` is "start" for the chosen one, else a start that ships."""
+
+    losses: pd.DataFrame  # step, curve, loss: mean cross-entropy of the last five batches, nats;
+    # of the shipped ones those with the same activation, and two landmarks
+    table: pd.DataFrame  # curve, loss, accuracy: at the end, 360 test images
+    loss: float
+    accuracy: float
+
+
+def starts(config: StartsConfig) -> Starts:
+    """The chosen start beside those that ship; it is trained first, if it never was."""
+    runs = {"start": trained(TRAINING, config.training).meta}
+    for name, settings in SHIPPED.items():
+        kept = library.find(TRAINING.key(settings))
+        if kept is not None and settings != config.training:
+            runs[name] = kept.meta
+    curves = [
+        pd.DataFrame(meta["curve"])[["step", "loss"]].assign(curve=name)
+        for name, meta in runs.items()
+        if name == "start" or name in LANDMARKS or name.startswith(config.activation)
+    ]
+    ends = [
+        (name, meta["metrics"]["loss"], meta["metrics"]["test_accuracy"])
+        for name, meta in runs.items()
+    ]
+    table = pd.DataFrame(ends, columns=["curve", "loss", "accuracy"])
+    return Starts(
+        losses=pd.concat(curves, ignore_index=True),
+        table=table,
+        loss=float(table["loss"].iloc[0]),
+        accuracy=float(table["accuracy"].iloc[0]),
+    )

@@ -1,0 +1,135 @@
+"""The initialization page: its numbers react, formulas are refused with a word, scripts run."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core import initialization as core
+from tests.conftest import ROOT
+from tests.pages.app import charts, open_page, table, text, widget
+from ui.catalogue import words
+
+SLUG = "initialization"
+PANELS = (
+    "angles", "meters", "code", "fans", "stability", "profile", "cloud", "starts", "region",
+)  # fmt: skip
+# The first chart of each panel, counted over the page.
+FIRST = dict(zip(PANELS, (0, 2, 4, 5, 6, 8, 10, 11, 12), strict=True))
+
+
+def opened(**params: Any) -> AppTest:
+    """The page from a link; panel__knob stands for initialization.panel.knob."""
+    link = {f"{SLUG}.{name.replace('__', '.')}": str(value) for name, value in params.items()}
+    return open_page(SLUG, "en", **link)
+
+
+@pytest.mark.parametrize(
+    ("panel", "knob", "value"),
+    [
+        ("angles", "dim", 100), ("angles", "view", "cosine"), ("angles", "seed", 5),
+        ("meters", "size", 64), ("meters", "distribution", "laplace"),
+        ("meters", "scheme", "orthogonal"), ("code", "n", 30), ("fans", "fan_in", 256),
+        ("fans", "count", "mean-square"), ("stability", "activation", "tanh"),
+        ("stability", "multiple", 1.2), ("profile", "activation", "tanh"),
+        ("profile", "depth", 20), ("profile", "layer_norm", True), ("cloud", "width", 16),
+        ("cloud", "activation", "relu"), ("starts", "scheme", "post"),
+        ("region", "start", "relu-he"),
+    ],
+)  # fmt: skip
+def test_the_picture_reacts_to_a_control(panel: str, knob: str, value: Any) -> None:
+    page = opened()
+    before = table(charts(page)[FIRST[panel]])
+    widget(page, f"{SLUG}.{panel}.{knob}").set_value(value)
+    page.run()
+    assert not page.exception
+    assert not before.equals(table(charts(page)[FIRST[panel]]))
+
+
+def test_a_link_draws_what_core_computes() -> None:
+    page = opened(angles__dim=7, meters__size=64, meters__distribution="uniform")
+    drawn = [table(charts(page)[at]) for at in (0, 2)]
+    angles = core.angles(core.AnglesConfig(dim=7)).densities
+    meters = core.meters(core.MetersConfig(size=64, distribution="uniform")).curves
+    for found, expected in zip(drawn, (angles, meters), strict=True):
+        pd.testing.assert_frame_equal(found, expected, check_dtype=False)
+
+
+def test_the_post_s_variances_and_its_code_stand_on_the_page() -> None:
+    page = opened(code__seed=42)
+    assert "0.01032571" in text(page)
+    variances = page.table[0].value
+    assert variances["printed in the post"].tolist()[1] == "0.110661"
+    assert variances["exact variance"].tolist() == variances["printed in the post"].tolist()
+
+
+def test_presets_go_where_they_say() -> None:
+    page = opened()
+    for name in ("angles.high", "meters.sparse", "stability.unstable", "profile.explosion"):
+        widget(page, f"_preset.{SLUG}.{name}").click().run()
+    assert not page.exception
+    assert widget(page, f"{SLUG}.angles.dim").value == 768
+    assert widget(page, f"{SLUG}.meters.distribution").value == "sparse"
+    assert widget(page, f"{SLUG}.stability.activation").value == "silu"
+    assert "nothing is drawn there" in page.warning[0].value
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize(
+    ("formula", "code"),
+    [
+        ("__import__('os')", "name"), ("y + 1", "name"), ("x +", "syntax"), ("x**99", "exponent"),
+        ("log(x)", "moment"), ("0 * x", "moment"), ("exp(exp(x))", "moment"),
+    ],
+)  # fmt: skip
+def test_a_formula_that_is_none_is_refused_in_the_reader_s_words(
+    formula: str, code: str, language: str
+) -> None:
+    link = {f"{SLUG}.stability.activation": "own", f"{SLUG}.stability.formula": formula}
+    page = open_page(SLUG, language, **link)
+    assert not page.exception
+    said = words(language)[f"{SLUG}.formula.{code}"].partition("{")[0]
+    assert page.error[0].value.startswith(said)
+
+
+def test_a_formula_typed_is_drawn_and_kept_in_the_link() -> None:
+    page = opened(stability__activation="own")
+    before = table(charts(page)[FIRST["stability"]])
+    widget(page, f"{SLUG}.stability.formula").set_value("max(x, 0.2 * x)").run()
+    assert not page.exception
+    assert not before.equals(table(charts(page)[FIRST["stability"]]))
+    assert "neither stable nor unstable" in text(page)
+
+
+def test_a_start_that_nobody_has_trained_is_offered() -> None:
+    page = opened(starts__depth=10, starts__seed=7)
+    assert widget(page, "_train.initialization.network")
+    assert len(charts(page)) == 12
+
+
+def test_every_panel_hands_out_a_script_that_makes_its_figures_again(tmp_path: Path) -> None:
+    page = opened(angles__dim=5, stability__activation="own")
+    for panel in PANELS:
+        page.session_state[f"_take.{SLUG}.{panel}"] = True
+    page.run()
+    programs = [c.value for c in page.code if c.value.startswith('"""Executable Claims')]
+    assert len(programs) == len(PANELS)
+    for number, program in enumerate(programs):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / "figure.py").write_text(program, encoding="utf-8")
+    runner = "import runpy, os\n" + "".join(
+        f"os.chdir({str(tmp_path / str(n))!r}); runpy.run_path('figure.py')\n"
+        for n in range(len(programs))
+    )
+    subprocess.run(
+        [sys.executable, "-c", runner], check=True, capture_output=True, cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT), "PATH": "", "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    made = pd.read_csv(tmp_path / "0" / "densities.csv")
+    pd.testing.assert_frame_equal(made, core.angles(core.AnglesConfig(dim=5)).densities)
+    assert all(list((tmp_path / str(n)).glob("*.html")) for n in range(len(PANELS)))
