@@ -285,7 +285,7 @@ def region(config: core.RegionConfig) -> None:
             "initialization.region.found",
             one=f"{100 * result.accuracy_at_one:.0f}",
             best=f"{100 * result.best:.0f}",
-            multiple=result.best_multiple,
+            multiple=pretty(result.best_multiple),
         )
     )
 

@@ -103,12 +103,14 @@ def lines(
     """Curves over x, one per value of `series`, named by `names` (code -> word).
 
     What is measured is drawn as dots: the codes in `points`. Those in `paths` go from row to row
-    instead of from left to right. Scales are Vega's: linear, log, symlog. Raises ValueError if the
-    other curves do not share their x.
+    instead of from left to right. Scales are Vega's: linear, log, symlog. A curve has a gap where
+    its y is NaN. Raises ValueError if the other curves do not share their x.
     """
+    gaps = bool(table[y].isna().any())  # looking for them in the browser takes time
     spec = _lines(
-        x, y, x_title, y_title, series, _pairs(names), x_scale, y_scale, y_domain, points, paths
-    )
+        x, y, x_title, y_title, series, _pairs(names), x_scale, y_scale, y_domain, points, paths,
+        gaps,
+    )  # fmt: skip
     curves = table if series is None else table[~table[series].isin([*points, *paths])]
     return Figure(spec, {"table": table, "places": _places(curves, x, y, series)})
 
@@ -175,18 +177,21 @@ def intervals(
 def _lines(
     x: str, y: str, x_title: str, y_title: str, series: str | None, names: tuple,
     x_scale: ScaleKind, y_scale: ScaleKind, y_domain: tuple[float, float] | None,
-    points: tuple[str, ...], paths: tuple[str, ...],
+    points: tuple[str, ...], paths: tuple[str, ...], gaps: bool,
 ) -> dict[str, Any]:  # fmt: skip
     across = alt.X(
         x, type="quantitative", title=x_title, axis=_axis(x_scale),
         scale=alt.Scale(type=x_scale, nice=False, padding=6 if points else 0),
     )  # fmt: skip
     up = _up(y, y_title, y_scale, y_domain)
-    base = alt.Chart(alt.NamedData("table")).encode(across, up, color=_color(series, names))
-    lines = base.mark_line(strokeWidth=2, clip=True, invalid="show")
+    drawn = tuple(pair for pair in names if pair[0] not in (*points, *paths))
+    color = _color(series, names, "circle" if points and not drawn else "stroke")
+    base = alt.Chart(alt.NamedData("table")).encode(across, up, color=color)
+    lines = base.mark_line(
+        strokeWidth=2, clip=True, invalid="break-paths-show-domains" if gaps else "show"
+    )
     if not points and not paths:
         return _framed(lines, _pointer(x, across, x_title, y, y_title, names))
-    drawn = tuple(pair for pair in names if pair[0] not in (*points, *paths))
     dots = base.mark_point(filled=True, size=36, opacity=0.85, clip=True)
     tip = _tooltip(x, x_title, y, y_title)
     path = base.mark_line(strokeWidth=1.5, clip=True).transform_window(row="row_number()")
@@ -322,7 +327,7 @@ def _scale(kind: ScaleKind, domain: tuple[float, float] | None) -> alt.Scale:
     return alt.Scale(**options)
 
 
-def _color(series: str | None, names: tuple) -> Any:
+def _color(series: str | None, names: tuple, symbol: str = "stroke") -> Any:
     """Fixed colors per code; the legend shows the words."""
     if series is None:
         return alt.value(BLUE)
@@ -333,7 +338,9 @@ def _color(series: str | None, names: tuple) -> Any:
     label = f"({json.dumps(dict(names))})[datum.label]"
     # On a phone the words stand below each other instead of running out of the picture.
     columns = alt.ExprRef("width < 280 ? 1 : width < 420 ? 2 : 4")
-    key = alt.Legend(labelExpr=label, symbolType="stroke", columns=columns)
+    # One entry a color: what is measured and what is expected of it share theirs.
+    listed = [code for at, code in enumerate(codes) if colors[at] not in colors[:at]]
+    key = alt.Legend(labelExpr=label, symbolType=symbol, columns=columns, values=listed)
     return alt.Color(
         series, type="nominal", scale=alt.Scale(domain=codes, range=colors), legend=key
     )

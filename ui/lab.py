@@ -279,7 +279,9 @@ def _papers(slug: str) -> list[str]:
 
 
 def _mending(slug: str, item: address.Mended) -> str:
-    value = controls.word(slug, item.value) if isinstance(item.value, str) else item.value
+    value = item.value
+    if isinstance(value, str):  # words of the reader's own, cut to their length, or an option
+        value = quoted(value) if item.problem == "outside" else controls.word(slug, value)
     knob = t(f"{slug}.{item.panel}.{item.knob}")
     return t(f"app.mended.{item.problem}", knob=knob, text=quoted(item.text), value=value)
 

@@ -421,6 +421,6 @@ CLAIMS: tuple[Claim, ...] = tuple(
         ("B7", "7180 §4", Cost.SECONDS, Verdict.CONDITIONAL, tanh_like_identity),
         ("B8", "7180 §4", Cost.SECONDS, Verdict.HOLDS, relu_halves),
         ("B9", "7180 §4", Cost.SECONDS, Verdict.CONDITIONAL, normalize_instead),
-        ("B10", "7180 §4", Cost.MINUTES, Verdict.HOLDS, scale_matters),
+        ("B10", "7180 §4", Cost.SECONDS, Verdict.HOLDS, scale_matters),
     ]
 )

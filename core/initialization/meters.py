@@ -56,7 +56,7 @@ def from_singular_values(
 ) -> Orthogonality:
     """The same, where the singular values of a [fan_out, fan_in] weight are known, in order."""
     missing = max(fan_in - fan_out, 0)
-    gaps = torch.cat([values**2 - 1, -torch.ones(missing, dtype=values.dtype)])
+    gaps = torch.cat([values**2 - 1, -values.new_ones(missing)])
     squares, least = float((gaps**2).sum()), float(values[-1])
     return Orthogonality(
         entrywise_mse=squares / fan_in**2,

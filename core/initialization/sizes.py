@@ -49,7 +49,7 @@ class MetersConfig(Config):
 class Meters:
     """The meters by size, measured and expected; singular values and stretches at `size`."""
 
-    curves: pd.DataFrame  # n, curve (a meter, or its name with "-theory"), value
+    curves: pd.DataFrame  # n, curve (a meter, or its name with "-theory"), value: NaN for 0, inf
     spectrum: pd.DataFrame  # s, curve in {"sample", "law"}, value: density of singular values
     stretches: pd.DataFrame  # vector, stretch = ||Wx||^2 / ||x||^2: means of many and extremes
     entrywise_mse: float
@@ -57,7 +57,7 @@ class Meters:
     relative_frobenius: float
     spectral: float
     condition_number: float
-    low: float  # the edges that the law of large matrices gives
+    low: float  # the edges of the singular values: exact, or of large matrices
     high: float
 
 
@@ -85,10 +85,10 @@ def meters(config: MetersConfig) -> Meters:
     weight = _weight(config, config.size)
     values, ratio = singular_values(weight), weight.shape[1] / weight.shape[0]
     found = from_singular_values(values, *weight.shape)
-    low, high = marchenko_pastur_edges(ratio)
+    low, high = marchenko_pastur_edges(ratio) if config.scheme == "post" else (1.0, 1.0)
     return Meters(
         curves=_curves(config, found),
-        spectrum=_spectrum(values.numpy(), ratio),
+        spectrum=_spectrum(config, values.numpy(), ratio),
         stretches=_stretches(config, weight, values),
         entrywise_mse=found.entrywise_mse,
         expected_mse=_expected(config, config.size),
@@ -142,7 +142,9 @@ def _curves(config: MetersConfig, last: Orthogonality) -> pd.DataFrame:
         mse, edge = _expected(config, n), _worst(config)
         limits = zip(METERS, (mse, math.sqrt(n * mse), edge), strict=True)
         rows += [(n, f"{meter}-theory", value) for meter, value in limits]
-    return pd.DataFrame(rows, columns=["n", "curve", "value"])
+    table = pd.DataFrame(rows, columns=["n", "curve", "value"])
+    shown = (table["value"] > 0) & np.isfinite(table["value"])
+    return table.assign(value=table["value"].where(shown))
 
 
 def _measured(n: int, found: Orthogonality) -> list[tuple[int, str, float]]:
@@ -158,13 +160,15 @@ def _worst(config: MetersConfig) -> float:
     return max(high**2 - 1, 1.0 if float(config.aspect) < 1 else 1 - low**2)
 
 
-def _spectrum(values: np.ndarray, ratio: float) -> pd.DataFrame:
-    """Bins of the singular values, and the law at many places."""
+def _spectrum(config: MetersConfig, values: np.ndarray, ratio: float) -> pd.DataFrame:
+    """Bins of the singular values, and the law at many places; exact weights follow none."""
     low, high = marchenko_pastur_edges(ratio)
     bins = min(BINS, 6 + len(values) // 12)
     counts, edges = np.histogram(values, bins, (0, max(1.05 * high, float(values.max()) * 1.01)))
     drawn = {"s": (edges[1:] + edges[:-1]) / 2, "curve": "sample"}
     drawn["value"] = counts / len(values) / np.diff(edges)
+    if config.scheme == "orthogonal":
+        return pd.DataFrame(drawn)
     s = np.linspace(low, high, 201)
     law = {"s": s, "curve": "law", "value": marchenko_pastur(s, ratio)}
     return pd.concat([pd.DataFrame(drawn), pd.DataFrame(law)], ignore_index=True)

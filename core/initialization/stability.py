@@ -24,7 +24,7 @@ from core.initialization.activations import (
 from core.knobs import Choice, Config, Range, Text
 
 POINTS = 121
-STARTS = {"quarter": 0.25, "below": 0.8, "above": 1.25, "four": 4.0}
+STARTS = {"quarter": 0.25, "below": 0.8, "four": 4.0}
 LARGEST = 1e12  # what a second moment is drawn up to
 SAME = 1e-9  # a slope this near to 1 is 1
 
@@ -104,7 +104,7 @@ def _cobweb(phi: str | Function, now: float, path: np.ndarray) -> pd.DataFrame:
 
 
 def _layers(config: StabilityConfig, now: float, path: np.ndarray) -> pd.DataFrame:
-    """The chosen start, and four more."""
+    """The chosen start, and three more."""
     paths = {"start": path} | {
         name: moments_by_layer(config.function, start, config.layers, now)
         for name, start in STARTS.items()

@@ -150,7 +150,7 @@ def test_stability_draws_the_map_or_refuses_the_formula(config: core.StabilityCo
         return
     assert result.gain == pytest.approx(1 / math.sqrt(result.second_moment))
     assert result.kind == core.kind(result.slope)
-    assert len(result.layers) == 5 * (config.layers + 1)
+    assert len(result.layers) == 4 * (config.layers + 1)
     start = curve(result.layers, "start", "q")
     assert start[0] == config.start
     path = result.cobweb[result.cobweb["curve"] == "path"]

@@ -107,6 +107,13 @@ def test_a_formula_typed_is_drawn_and_kept_in_the_link() -> None:
     assert "neither stable nor unstable" in text(page)
 
 
+def test_a_formula_too_long_for_its_place_is_cut_with_a_word() -> None:
+    page = opened(stability__activation="own", stability__formula="x" + " + x" * 50)
+    assert not page.exception
+    assert "out of range" in page.info[0].value
+    assert len(widget(page, f"{SLUG}.stability.formula").value) == 120
+
+
 def test_a_start_that_nobody_has_trained_is_offered() -> None:
     page = opened(starts__depth=10, starts__seed=7)
     assert widget(page, "_train.initialization.network")

@@ -140,6 +140,35 @@ def test_dots_and_paths_need_not_share_the_x_of_the_curves(waves: pd.DataFrame) 
     assert drawn(alone, points=("tanh",), names={"tanh": "t"}).tables["places"].empty
 
 
+def test_a_curve_has_a_gap_where_it_has_no_number(waves: pd.DataFrame) -> None:
+    def invalid(table: pd.DataFrame) -> str:
+        return str(drawn(table).spec["layer"][0]["mark"]["invalid"])
+
+    assert invalid(waves) == "show"
+    assert invalid(waves.assign(y=waves["y"].where(waves["x"] < 1))).startswith("break-paths")
+
+
+def test_series_of_one_color_share_an_entry_of_the_legend() -> None:
+    codes = ["entrywise", "spectral", "entrywise-theory", "spectral-theory"]
+    table = pd.DataFrame({"x": [1.0] * 4, "y": [1.0] * 4, "curve": codes})
+    names = dict(zip(codes, codes, strict=True))
+    figure = drawn(table, names=names, points=tuple(codes[:2]))
+    legend = figure.spec["layer"][0]["encoding"]["color"]["legend"]
+    assert legend["values"] == codes[:2]
+    assert legend["symbolType"] == "stroke"
+    alone = drawn(
+        table[:2], names=dict(zip(codes[:2], codes, strict=False)), points=tuple(codes[:2])
+    )
+    assert alone.spec["layer"][0]["encoding"]["color"]["legend"]["symbolType"] == "circle"
+
+
+def test_series_without_a_color_of_their_own_get_one_that_is_free() -> None:
+    table = pd.DataFrame({"x": [1.0] * 3, "y": [1.0] * 3, "curve": ["start", "one", "two"]})
+    figure = drawn(table, names={"start": "s", "one": "o", "two": "t"})
+    colors = figure.spec["layer"][0]["encoding"]["color"]["scale"]["range"]
+    assert len(set(colors)) == 3
+
+
 def test_a_heatmap_has_a_cell_per_row_and_colors_that_do_not_move() -> None:
     table = pd.DataFrame({"a": [1, 2], "b": [3, 3], "c": [0.2, 0.4]})
     figure = charts.heatmap(
