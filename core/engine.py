@@ -1,6 +1,7 @@
 """The Dask cluster behind the jobs: started when it is needed, ended when it is idle."""
 
 import atexit
+import contextlib
 import os
 import threading
 from pathlib import Path
@@ -63,7 +64,8 @@ def end() -> None:
 def _warm() -> None:
     from core.worker import prepare
 
-    client().submit(prepare).result()
+    with contextlib.suppress(OSError):  # a job will say that the scheduler does not answer
+        client().submit(prepare).result()
     rest()
 
 

@@ -98,10 +98,9 @@ class Job:
         """Wait for the artefact. Raises JobFailed, or TimeoutError after `timeout` seconds."""
         if not self._ended.wait(timeout):
             raise TimeoutError(f"{self.task.name} is still {self.status} after {timeout} s")
-        found = self._artefact or library.find(self.key)
-        if self.status is not Status.DONE or found is None:
-            raise JobFailed(f"{self.task.name} {self.status}: {self.trouble or self.key}")
-        return found
+        if self.status is Status.DONE and (found := self._artefact or library.find(self.key)):
+            return found
+        raise JobFailed(f"{self.task.name} {self.status}: {self.trouble or self.key}")
 
     def cancel(self) -> None:
         """Ask it to stop. It keeps a checkpoint, from which it goes on when it is asked for again.

@@ -59,6 +59,33 @@ def angles(config: core.AnglesConfig) -> None:
     lab.table(result.table, SLUG, digits=6)
 
 
+def words(config: core.WordsConfig) -> None:
+    """Rows of a trained word embedding beside the law for no preferred direction."""
+    result = lab.compute(core.words, config)
+    mean = pretty(result.mean, 4)
+    lab.chart(
+        charts.lines, result.densities, x="x", y="value", series="curve",
+        names=series(result.densities), points=("words",),
+        x_title=t("initialization.angles.angle"),
+        y_title=t("initialization.angles.density_angle"),
+        alt=t("initialization.words.alt", mean=mean),
+    )  # fmt: skip
+    st.markdown(
+        t(
+            "initialization.words.found",
+            count=result.count,
+            dim=result.dim,
+            mean=mean,
+            spread=pretty(result.spread, 3),
+            expected_spread=pretty(result.expected_spread, 3),
+            within=f"{100 * result.within:.0f}",
+            expected_within=f"{100 * result.expected_within:.0f}",
+        )
+    )
+    lab.table(result.closest, SLUG, digits=3)
+    st.caption(t("initialization.words.source"))
+
+
 def meters(config: core.MetersConfig) -> None:
     """Three meters that disagree, and where the singular values lie."""
     result = lab.compute(core.meters, config)
@@ -273,6 +300,12 @@ lab.panel(
         "space": lambda now: core.AnglesConfig(dim=3, view="cosine"),
         "high": lambda now: core.AnglesConfig(dim=768),
     },
+)
+lab.panel(
+    SLUG,
+    core.WordsConfig,
+    words,
+    presets={"centered": lambda now: replace(now, centered=True)},
 )
 lab.panel(
     SLUG,

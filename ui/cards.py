@@ -22,6 +22,8 @@ UNITS_OF_TIME = (("days", 86400), ("hours", 3600), ("minutes", 60))  # and their
 
 def title(task: str, settings: Mapping[str, Any]) -> str:
     """A model in one line: its topic, its task, the settings that are not the usual ones."""
+    if not training.exists(task):
+        return f"`{task}`"
     topic, usual = task.partition(".")[0], asdict(training.task(task).config())
     named = [
         f"{setting(task, name)} {value}"

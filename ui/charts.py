@@ -41,6 +41,8 @@ COLORS: Mapping[str, str] = {
     "scipy-exact": OLIVE,
     "sample": BLUE,
     "law": GRAY,
+    "words": BLUE,
+    "isotropic": GRAY,
     "expected": GRAY,
     "laplace": VERMILION,
     "better": GREEN,

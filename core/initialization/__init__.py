@@ -88,6 +88,7 @@ from core.initialization.schemes import (
 from core.initialization.sizes import Code, CodeConfig, Meters, MetersConfig, code, meters
 from core.initialization.stability import Stability, StabilityConfig, kind, stability
 from core.initialization.training import SHIPPED, Starts, StartsConfig, starts
+from core.initialization.words import Words, WordsConfig, word_vectors, words
 
 __all__ = [
     "ACTIVATIONS",
@@ -118,6 +119,8 @@ __all__ = [
     "Starts",
     "StartsConfig",
     "TrainConfig",
+    "Words",
+    "WordsConfig",
     "accuracy",
     "angle_between",
     "angle_density",
@@ -178,4 +181,6 @@ __all__ = [
     "variance_slope",
     "variance_table",
     "within",
+    "word_vectors",
+    "words",
 ]

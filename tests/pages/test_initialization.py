@@ -16,10 +16,11 @@ from ui.catalogue import words
 
 SLUG = "initialization"
 PANELS = (
-    "angles", "meters", "code", "fans", "stability", "profile", "cloud", "starts", "region",
+    "angles", "words", "meters", "code", "fans", "stability", "profile", "cloud", "starts",
+    "region",
 )  # fmt: skip
 # The first chart of each panel, counted over the page.
-FIRST = dict(zip(PANELS, (0, 2, 4, 5, 6, 8, 10, 11, 12), strict=True))
+FIRST = dict(zip(PANELS, (0, 2, 3, 5, 6, 7, 9, 11, 12, 13), strict=True))
 
 
 def opened(**params: Any) -> AppTest:
@@ -32,6 +33,7 @@ def opened(**params: Any) -> AppTest:
     ("panel", "knob", "value"),
     [
         ("angles", "dim", 100), ("angles", "view", "cosine"), ("angles", "seed", 5),
+        ("words", "language", "zh"), ("words", "centered", True),
         ("meters", "size", 64), ("meters", "distribution", "laplace"),
         ("meters", "scheme", "orthogonal"), ("code", "n", 30), ("fans", "fan_in", 256),
         ("fans", "count", "mean-square"), ("stability", "activation", "tanh"),
@@ -52,7 +54,7 @@ def test_the_picture_reacts_to_a_control(panel: str, knob: str, value: Any) -> N
 
 def test_a_link_draws_what_core_computes() -> None:
     page = opened(angles__dim=7, meters__size=64, meters__distribution="uniform")
-    drawn = [table(charts(page)[at]) for at in (0, 2)]
+    drawn = [table(charts(page)[at]) for at in (0, 3)]
     angles = core.angles(core.AnglesConfig(dim=7)).densities
     meters = core.meters(core.MetersConfig(size=64, distribution="uniform")).curves
     for found, expected in zip(drawn, (angles, meters), strict=True):
@@ -115,7 +117,7 @@ def test_a_formula_too_long_for_its_place_is_cut_with_a_word() -> None:
 def test_a_start_that_nobody_has_trained_is_offered() -> None:
     page = opened(starts__depth=10, starts__seed=7)
     assert widget(page, "_train.initialization.network")
-    assert len(charts(page)) == 12
+    assert len(charts(page)) == 13
 
 
 def test_every_panel_hands_out_a_script_that_makes_its_figures_again(tmp_path: Path) -> None:

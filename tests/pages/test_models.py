@@ -18,6 +18,12 @@ UNTRAINED = TrainConfig(depth=16, seed=8)
 LINK = {"gelu.drift.depth": "16", "gelu.drift.seed": "8"}
 
 
+@pytest.fixture(autouse=True)
+def _no_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that has just started."""
+    monkeypatch.setattr(jobs, "_jobs", {})
+
+
 @pytest.fixture
 def job(monkeypatch: pytest.MonkeyPatch) -> Job:
     """A job of the panel's network that no cluster knows."""
@@ -123,6 +129,14 @@ def test_a_model_that_no_disk_took_is_shown_and_said_to_be_in_memory(
     assert words("en")["models.status.memory"] in said
     page = open_page("models")
     assert any("in memory only" in box.label for box in page.expander)
+
+
+def test_a_job_that_no_task_knows_is_named_by_its_code(job: Job, store: Path) -> None:
+    job.task = Task("gelu.nothing", 1, TrainConfig, lambda config: "", NETWORK.train)
+    end(job, Status.DONE)
+    page = open_page("models")
+    assert not page.exception
+    assert "`gelu.nothing`" in text(page)
 
 
 def test_what_a_job_made_is_drawn_by_its_panel(store: Path) -> None:
