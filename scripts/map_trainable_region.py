@@ -14,8 +14,9 @@ import pandas as pd
 import torch
 
 from core.initialization.network import final_accuracy
-from core.initialization.region import DEPTHS, MAPS, MULTIPLES, STEPS, save_region, settings
+from core.initialization.region import DEPTHS, MAPS, MULTIPLES, SHIPPED, STEPS, settings
 from core.runs import versions
+from core.tables import save_table
 
 
 def main() -> None:
@@ -30,7 +31,8 @@ def main() -> None:
         print(f"{start}: {time.perf_counter() - started:.0f} s", flush=True)
     table = pd.DataFrame(rows, columns=["start", "multiple", "depth", "accuracy"])
     card = {"steps": STEPS, "versions": versions("torch", "scikit-learn")}
-    save_region(table, {**card, "seconds": round(time.perf_counter() - started, 1)})
+    seconds = round(time.perf_counter() - started, 1)
+    save_table(SHIPPED, table, {**card, "seconds": seconds})
     print(table.pivot_table(index="depth", columns=["start", "multiple"], values="accuracy"))
 
 

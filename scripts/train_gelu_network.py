@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -17,8 +18,9 @@ import pandas as pd
 
 from core import library, runs
 from core.gelu.network import NETWORK, SWAPS, TrainConfig
-from core.gelu.pretrained import save_retrained
+from core.gelu.pretrained import RETRAINED
 from core.store import Artefact
+from core.tables import save_table
 
 DEPTHS = (2, 4, 8)
 SEEDS = (0, 1, 2)
@@ -48,8 +50,9 @@ def ship_retrained() -> None:
     ]
     table = pd.DataFrame(rows, columns=["activation", "seed", "accuracy"])
     config = {k: v for k, v in dataclasses.asdict(configs[0]).items() if k not in table}
-    card = {"config": config, "versions": runs.versions("torch", "scikit-learn")}
-    save_retrained(table, {**card, "seconds": round(time.perf_counter() - started, 1)})
+    card: dict[str, Any] = {"config": config, "versions": runs.versions("torch", "scikit-learn")}
+    card["seconds"] = round(time.perf_counter() - started, 1)
+    save_table(RETRAINED, table, card)
     print(table.groupby("activation")["accuracy"].mean())
 
 

@@ -3,11 +3,11 @@
 `python scripts/train_gelu_network.py` makes it.
 """
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
+
+from core.tables import load_table
 
 RETRAINED = Path(__file__).parents[2] / "pretrained" / "gelu" / "retrained.json"
 
@@ -17,16 +17,4 @@ def retrained() -> pd.DataFrame:
 
     Raises ValueError if the file is missing or damaged.
     """
-    try:
-        table = json.loads(RETRAINED.read_text(encoding="utf-8"))["table"]
-    except OSError as error:
-        raise ValueError(f"{RETRAINED.name} is missing: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{RETRAINED.name} is damaged: {error}") from error
-    return pd.DataFrame(table, columns=["activation", "seed", "accuracy"])
-
-
-def save_retrained(table: pd.DataFrame, card: dict[str, Any]) -> None:
-    """Keep the accuracies of `retrained` and how they were made."""
-    content = {**card, "table": table.to_dict(orient="records")}
-    RETRAINED.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    return load_table(RETRAINED, ["activation", "seed", "accuracy"])

@@ -5,16 +5,16 @@
 Source: https://kexue.fm/archives/7180: too much expansion or degeneration at the start hurts.
 """
 
-import json
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import pandas as pd
 
 from core.initialization.network import TrainConfig
 from core.knobs import Choice, Config
+from core.tables import load_table
 
 SHIPPED = Path(__file__).parents[2] / "pretrained" / "initialization" / "region.json"
 STEPS = 150
@@ -69,17 +69,4 @@ def region(config: RegionConfig) -> Region:
 
 @lru_cache
 def _shipped() -> pd.DataFrame:
-    try:
-        rows = json.loads(SHIPPED.read_text(encoding="utf-8"))["table"]
-    except OSError as error:
-        raise ValueError(f"{SHIPPED.name} is missing: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{SHIPPED.name} is damaged: {error}") from error
-    return pd.DataFrame(rows, columns=["start", "multiple", "depth", "accuracy"])
-
-
-def save_region(table: pd.DataFrame, card: dict[str, Any]) -> None:
-    """Keep the cells of every map and how they were made."""
-    content = {**card, "table": table.to_dict(orient="records")}
-    SHIPPED.parent.mkdir(parents=True, exist_ok=True)
-    SHIPPED.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    return load_table(SHIPPED, ["start", "multiple", "depth", "accuracy"])

@@ -4,7 +4,6 @@ import importlib
 import math
 import threading
 from itertools import islice, pairwise
-from pathlib import Path
 
 import pytest
 import torch
@@ -151,18 +150,6 @@ def test_retrained_networks_are_all_good_whatever_the_activation() -> None:
     assert set(table["activation"]) == {"exact", "tanh", "sigmoid", "silu", "relu"}
     assert (table.groupby("activation")["seed"].nunique() == 3).all()
     assert table["accuracy"].min() > 0.95
-
-
-@pytest.mark.parametrize("content", ["", "{", "[]"])
-def test_a_damaged_table_of_retrained_networks_is_refused(
-    content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pretrained, "RETRAINED", tmp_path / "retrained.json")
-    with pytest.raises(ValueError, match=r"retrained\.json is missing"):
-        core.retrained()
-    (tmp_path / "retrained.json").write_text(content)
-    with pytest.raises(ValueError, match=r"retrained\.json is damaged"):
-        core.retrained()
 
 
 def test_claim_of_the_page_drift_grows_from_layer_to_layer() -> None:

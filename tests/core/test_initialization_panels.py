@@ -2,7 +2,6 @@
 
 import importlib
 import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -255,35 +254,6 @@ def test_a_cell_is_what_today_s_code_trains() -> None:
     table = core.region(core.RegionConfig(start="tanh-normal")).table
     cell = table[(table["multiple"] == 1) & (table["depth"] == 2)]["accuracy"].item()
     assert core.final_accuracy(settings)[1] == pytest.approx(cell, abs=0.02)
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [(None, "missing"), ("{", "damaged"), ("[]", "damaged"), ("{}", "damaged")],
-)
-def test_a_missing_or_damaged_map_says_so(
-    content: str | None, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = tmp_path / "region.json"
-    if content is not None:
-        file.write_text(content, encoding="utf-8")
-    monkeypatch.setattr(map_module, "SHIPPED", file)
-    map_module._shipped.cache_clear()
-    with pytest.raises(ValueError, match=message):
-        core.region(core.RegionConfig())
-    monkeypatch.undo()
-    map_module._shipped.cache_clear()
-
-
-def test_a_map_that_is_saved_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    table = core.region(core.RegionConfig()).table.assign(start="tanh-normal")
-    monkeypatch.setattr(map_module, "SHIPPED", tmp_path / "deep" / "region.json")
-    map_module.save_region(table, {"steps": 1})
-    map_module._shipped.cache_clear()
-    again = core.region(core.RegionConfig()).table
-    pd.testing.assert_frame_equal(again, table.drop(columns="start"), check_like=True)
-    monkeypatch.undo()
-    map_module._shipped.cache_clear()
 
 
 @given(slope=st.floats(-3, 3))

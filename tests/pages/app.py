@@ -2,6 +2,10 @@
 
 import io
 import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -61,3 +65,21 @@ def axis_titles(chart: Any) -> set[str]:
 
     walk(json.loads(chart.spec).get("layer"))
     return found
+
+
+def make_again(page: AppTest, slug: str, panels: Sequence[str], folder: Path) -> None:
+    """Run the script that each panel hands out; what it writes lies in a folder of its name."""
+    for panel in panels:
+        page.session_state[f"_take.{slug}.{panel}"] = True
+    page.run()
+    programs = [c.value for c in page.code if c.value.startswith('"""Executable Claims')]
+    for panel, program in zip(panels, programs, strict=True):
+        (folder / panel).mkdir()
+        (folder / panel / "figure.py").write_text(program, encoding="utf-8")
+    runner = "import runpy, os\n" + "".join(
+        f"os.chdir({str(folder / panel)!r}); runpy.run_path('figure.py')\n" for panel in panels
+    )
+    subprocess.run(
+        [sys.executable, "-c", runner], check=True, capture_output=True, cwd=folder,
+        env={"PYTHONPATH": str(ROOT), "PATH": "", "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip

@@ -1,7 +1,5 @@
 """The initialization page: its numbers react, formulas are refused with a word, scripts run."""
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import initialization as core
-from tests.conftest import ROOT
-from tests.pages.app import charts, open_page, table, text, widget
+from tests.pages.app import charts, make_again, open_page, table, text, widget
 from ui.catalogue import words
 
 SLUG = "initialization"
@@ -122,23 +119,7 @@ def test_a_start_that_nobody_has_trained_is_offered() -> None:
 
 def test_every_panel_hands_out_a_script_that_makes_its_figures_again(tmp_path: Path) -> None:
     page = opened(angles__dim=5, stability__activation="own")
-    for panel in PANELS:
-        page.session_state[f"_take.{SLUG}.{panel}"] = True
-    page.run()
-    programs = [c.value for c in page.code if c.value.startswith('"""Executable Claims')]
-    assert len(programs) == len(PANELS)
-    for number, program in enumerate(programs):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        (folder / "figure.py").write_text(program, encoding="utf-8")
-    runner = "import runpy, os\n" + "".join(
-        f"os.chdir({str(tmp_path / str(n))!r}); runpy.run_path('figure.py')\n"
-        for n in range(len(programs))
-    )
-    subprocess.run(
-        [sys.executable, "-c", runner], check=True, capture_output=True, cwd=tmp_path,
-        env={"PYTHONPATH": str(ROOT), "PATH": "", "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
-    made = pd.read_csv(tmp_path / "0" / "densities.csv")
+    make_again(page, SLUG, PANELS, tmp_path)
+    made = pd.read_csv(tmp_path / "angles" / "densities.csv")
     pd.testing.assert_frame_equal(made, core.angles(core.AnglesConfig(dim=5)).densities)
-    assert all(list((tmp_path / str(n)).glob("*.html")) for n in range(len(PANELS)))
+    assert {path.parent.name for path in tmp_path.glob("*/*.html")} == set(PANELS)
