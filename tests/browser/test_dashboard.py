@@ -256,6 +256,8 @@ def test_a_phone_needs_no_sideways_scroll(
 def test_the_keyboard_alone_reaches_and_moves_controls(server: Server, visit: Open) -> None:
     page = visit(f"{server.url}/gelu")
     before = curve(page)
+    come_to(page, "ripple")  # drawn before the keys fly past it, as a reader's fingers would not
+    expect(dragged(page)).to_be_visible()
     seen = set()
     for _ in range(120):
         page.keyboard.press("Tab")
