@@ -9,7 +9,7 @@ import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -94,8 +94,7 @@ def _glyphs(split: str) -> ImageSet:
 
 
 def _digits(split: str) -> ImageSet:
-    rows = np.loadtxt(_digits_file(), delimiter=",")
-    images, targets = rows[:, :-1].reshape(-1, 8, 8), rows[:, -1].astype(np.int64)
+    images, targets, digest = _all_digits()
     chosen = _every(len(targets), DIGITS_TEST_EVERY, split)
     return ImageSet(
         images=torch.tensor(images[chosen], dtype=torch.float32).unsqueeze(1) / 16,
@@ -103,8 +102,16 @@ def _digits(split: str) -> ImageSet:
         names=FIGURES,
         licence="CC BY 4.0",
         source="UCI Optical Recognition of Handwritten Digits, as in scikit-learn",
-        digest=_digest(images, targets),
+        digest=digest,
     )
+
+
+@lru_cache(maxsize=1)
+def _all_digits() -> tuple[np.ndarray, np.ndarray, str]:
+    """Read once: the key of every model that learns from them needs the digest."""
+    rows = np.loadtxt(_digits_file(), delimiter=",")
+    images, targets = rows[:, :-1].reshape(-1, 8, 8), rows[:, -1].astype(np.int64)
+    return images, targets, _digest(images, targets)
 
 
 def _digits_file() -> Path:
