@@ -146,16 +146,29 @@ def angles_by_layer(
 @lru_cache(maxsize=64)
 def hermite_shares(phi: Function) -> Float[np.ndarray, " orders"]:
     """Which part of E[phi^2] each normalized Hermite polynomial carries; the last is the rest."""
+    z, _ = nodes()
+    powers = hermite_powers(phi(z)[None])[0]
+    return powers / powers.sum()
+
+
+def hermite_powers(values: Float[Tensor, "b z"]) -> Float[np.ndarray, "b orders"]:
+    """E[f h_k]^2 for functions f given by their values at the nodes, and the rest of E[f^2]."""
+    _, weight = nodes()
+    powers = (values @ hermite_polynomials().T) ** 2
+    rest = (values.square() @ weight - powers.sum(1)).clamp(min=0)
+    return torch.cat([powers, rest[:, None]], dim=1).numpy()
+
+
+@lru_cache
+def hermite_polynomials() -> Float[Tensor, "orders z"]:
+    """The normalized Hermite polynomials at the nodes, times the weights."""
     z, weight = nodes()
-    values = phi(z)
-    weighted = values * weight
     before, now = torch.zeros_like(z), torch.ones_like(z)
-    squares = []
+    rows = []
     for k in range(ORDERS):
-        squares.append(float(now @ weighted) ** 2)
+        rows.append(now * weight)
         before, now = now, (z * now - math.sqrt(k) * before) / math.sqrt(k + 1)
-    total = float(values @ weighted)
-    return np.array([*squares, max(total - sum(squares), 0.0)]) / total
+    return torch.stack(rows)
 
 
 def _integrated(phi: Function, q: np.ndarray) -> np.ndarray:
