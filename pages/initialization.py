@@ -109,9 +109,10 @@ def meters(config: core.MetersConfig) -> None:
         SLUG, "meters", entrywise=latex(result.entrywise_mse, 4),
         frobenius=latex(result.relative_frobenius, 4), spectral=latex(result.spectral, 4),
     )  # fmt: skip
+    decomposed = config.size <= core.DECOMPOSED
     st.markdown(
         t(
-            "initialization.meters.found",
+            "initialization.meters.found" if decomposed else "initialization.meters.found_sketched",
             expected=pretty(result.expected_mse, 4),
             condition=pretty(result.condition_number, 3),
             low=pretty(result.low, 3),
@@ -252,27 +253,27 @@ def cloud(config: core.CloudConfig) -> None:
 
 def starts(config: core.StartsConfig) -> None:
     """The same deep net trained from each start."""
-    if not jobs.ready(core.TRAINING, config.training):
-        return
-    result = lab.compute(core.starts, config)
+    ready = jobs.ready(core.TRAINING, config.training)
+    result = lab.compute(core.starts if ready else core.shipped_starts, config)
+    first = result.table.iloc[0]
+    loss = pretty(first["loss"], 3)
     lab.chart(
         charts.lines, result.losses, x="step", y="loss", series="curve",
         names=series(result.losses), x_title=t("initialization.starts.step"),
         y_title=t("initialization.starts.loss"), y_domain=(0.0, 2.6),
-        alt=t("initialization.starts.alt", loss=pretty(result.loss, 3)),
+        alt=t(f"initialization.starts.{'alt' if ready else 'alt_shipped'}", loss=loss),
     )  # fmt: skip
-    st.markdown(
-        t(
-            "initialization.starts.found",
-            loss=pretty(result.loss, 3),
-            accuracy=f"{100 * result.accuracy:.1f}",
-        )
-    )
+    if ready:
+        accuracy = f"{100 * first['accuracy']:.1f}"
+        st.markdown(t("initialization.starts.found", loss=loss, accuracy=accuracy))
+    st.markdown(t("initialization.starts.table"))
     lab.table(result.table, SLUG, digits=4)
 
 
 def region(config: core.RegionConfig) -> None:
     """Accuracy after a short training, over the size of the weights and the depth."""
+    if not jobs.ready(core.MAP, config):
+        return
     result = lab.compute(core.region, config)
     lab.chart(
         charts.heatmap, result.table, x="multiple", y="depth", value="accuracy",

@@ -54,7 +54,6 @@ from core.initialization.meters import (
     stretch,
 )
 from core.initialization.network import (
-    TASKS,
     TRAINING,
     TrainConfig,
     accuracy,
@@ -74,7 +73,7 @@ from core.initialization.profile import (
     profile,
 )
 from core.initialization.propagation import orthogonal_pairs, propagate
-from core.initialization.region import Region, RegionConfig, region
+from core.initialization.region import MAP, Region, RegionConfig, region
 from core.initialization.schemes import (
     DISTRIBUTIONS,
     SCHEMES,
@@ -85,15 +84,35 @@ from core.initialization.schemes import (
     truncated_variance,
     variance,
 )
-from core.initialization.sizes import Code, CodeConfig, Meters, MetersConfig, code, meters
+from core.initialization.sizes import (
+    DECOMPOSED,
+    Code,
+    CodeConfig,
+    Meters,
+    MetersConfig,
+    code,
+    meters,
+)
+from core.initialization.sketch import Sketch, sketch
 from core.initialization.stability import Stability, StabilityConfig, kind, stability
-from core.initialization.training import SHIPPED, Starts, StartsConfig, starts
+from core.initialization.training import (
+    SHIPPED,
+    Starts,
+    StartsConfig,
+    shipped_starts,
+    starts,
+)
+from core.initialization.wide import wide_net
 from core.initialization.words import Words, WordsConfig, word_vectors, words
+
+TASKS = {"network": TRAINING, "region": MAP}
 
 __all__ = [
     "ACTIVATIONS",
     "CLAIMS",
+    "DECOMPOSED",
     "DISTRIBUTIONS",
+    "MAP",
     "POST_VARIANCES",
     "SCHEMES",
     "SHIPPED",
@@ -114,6 +133,7 @@ __all__ = [
     "ProfileConfig",
     "Region",
     "RegionConfig",
+    "Sketch",
     "Stability",
     "StabilityConfig",
     "Starts",
@@ -169,7 +189,9 @@ __all__ = [
     "sample_weight",
     "second_moment",
     "second_moments",
+    "shipped_starts",
     "singular_values",
+    "sketch",
     "squared_norm",
     "stability",
     "starts",
@@ -180,6 +202,7 @@ __all__ = [
     "variance_map",
     "variance_slope",
     "variance_table",
+    "wide_net",
     "within",
     "word_vectors",
     "words",
