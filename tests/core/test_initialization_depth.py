@@ -223,7 +223,7 @@ def test_the_factors_of_a_rectangle_are_m_and_n_times_the_variance() -> None:
         assert table["backward_second_moment"].iloc[0] == pytest.approx(900 * entry, rel=0.05)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     widths=st.lists(st.integers(2, 9), min_size=2, max_size=5), seed=st.integers(0, 99),
     batch=st.integers(2, 5),

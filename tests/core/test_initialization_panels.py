@@ -17,7 +17,7 @@ from core.formula import BadFormula
 from tests.configs import configs
 
 region_module = importlib.import_module("core.initialization.region")
-LEGAL = settings(deadline=None, max_examples=20)
+LEGAL = settings(max_examples=20)
 
 
 def curve(table: pd.DataFrame, name: str, column: str = "value") -> np.ndarray:

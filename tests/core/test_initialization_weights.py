@@ -109,7 +109,7 @@ def test_orthogonal_weights_are_those_of_torch(shape: tuple[int, int]) -> None:
         torch.testing.assert_close(ours, theirs)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(m=SIZES, n=SIZES, seed=st.integers(0, 99), law=st.sampled_from(list(core.DISTRIBUTIONS)))
 def test_orthogonal_is_exact_for_every_shape_and_distribution(
     m: int, n: int, seed: int, law: str
@@ -180,7 +180,7 @@ def test_seeds_decide_the_weight_in_every_thread(distribution: str, dtype: torch
     assert not torch.equal(one(7), one(8))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(m=SIZES, n=SIZES, seed=st.integers(0, 99))
 def test_the_meters_are_what_their_names_say(m: int, n: int, seed: int) -> None:
     weight = draw(m, n, seed=seed)
