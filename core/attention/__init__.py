@@ -1,0 +1,71 @@
+"""Attention without a softmax: what is gained, and what is lost (post 7546).
+
+Source: https://kexue.fm/archives/7546, eq. (1)-(10).
+"""
+
+from core.attention.claims import CLAIMS
+from core.attention.features import (
+    FEATURE_MAPS,
+    FeatureMap,
+    cosine,
+    elu,
+    favor,
+    feature_map,
+    random_directions,
+    taylor2,
+)
+from core.attention.forms import bracketed, chunked, cumulative, quadratic, recurrent
+from core.attention.linear import (
+    FORMS,
+    Denominators,
+    State,
+    UnsafeDenominator,
+    attention_matrix,
+    denominators,
+    linear_attention,
+    recurrent_state,
+    recurrent_step,
+)
+from core.attention.lowrank import (
+    causal_efficient_attention,
+    efficient_attention,
+    efficient_matrix,
+    linformer_attention,
+    linformer_matrix,
+    random_projection,
+)
+from core.attention.softmax import softmax_attention, softmax_weights
+
+__all__ = [
+    "CLAIMS",
+    "FEATURE_MAPS",
+    "FORMS",
+    "Denominators",
+    "FeatureMap",
+    "State",
+    "UnsafeDenominator",
+    "attention_matrix",
+    "bracketed",
+    "causal_efficient_attention",
+    "chunked",
+    "cosine",
+    "cumulative",
+    "denominators",
+    "efficient_attention",
+    "efficient_matrix",
+    "elu",
+    "favor",
+    "feature_map",
+    "linear_attention",
+    "linformer_attention",
+    "linformer_matrix",
+    "quadratic",
+    "random_directions",
+    "random_projection",
+    "recurrent",
+    "recurrent_state",
+    "recurrent_step",
+    "softmax_attention",
+    "softmax_weights",
+    "taylor2",
+]
