@@ -8,24 +8,13 @@ from core.attention.features import (
     FEATURE_MAPS,
     FeatureMap,
     cosine,
-    elu,
     favor,
     feature_map,
     random_directions,
     taylor2,
 )
 from core.attention.forms import bracketed, chunked, cumulative, quadratic, recurrent
-from core.attention.linear import (
-    FORMS,
-    Denominators,
-    State,
-    UnsafeDenominator,
-    attention_matrix,
-    denominators,
-    linear_attention,
-    recurrent_state,
-    recurrent_step,
-)
+from core.attention.linear import FORMS, linear_attention
 from core.attention.lowrank import (
     causal_efficient_attention,
     efficient_attention,
@@ -34,7 +23,11 @@ from core.attention.lowrank import (
     linformer_matrix,
     random_projection,
 )
+from core.attention.matrix import Denominators, attention_matrix, denominators
+from core.attention.normalization import UnsafeDenominator
+from core.attention.pointwise import elu
 from core.attention.softmax import softmax_attention, softmax_weights
+from core.attention.state import State, recurrent_state, recurrent_step
 
 __all__ = [
     "CLAIMS",
