@@ -6,6 +6,7 @@ ensure_frame()  # before the imports below: on a cold start the title stands whi
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import streamlit as st
 
@@ -90,7 +91,7 @@ def pair(result: core.Matrices, kernel: str) -> None:
         )  # fmt: skip
 
 
-def matrix(table: object, kind: str, entropy: float, domain: tuple[float, float]) -> None:
+def matrix(table: Any, kind: str, entropy: float, domain: tuple[float, float]) -> None:
     """One attention matrix under its name."""
     word = series([kind])[kind]
     st.markdown(f"**{word}**")
@@ -153,7 +154,6 @@ def causality(config: core.CausalityConfig) -> None:
         charts.lines, result.changes, x="token", y="value", series="curve",
         names=series(result.changes["curve"]), points=(config.form,),
         x_title=t("attention.causality.place"), y_title=t("attention.causality.moved"),
-        y_scale="symlog",
         alt=t("attention.causality.alt", token=result.token, leak=pretty(result.leak, 3)),
     )  # fmt: skip
     lab.formula(SLUG, "causality", token=str(result.token), leak=latex(result.leak, 3))

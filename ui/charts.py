@@ -79,6 +79,7 @@ COLORS: Mapping[str, str] = {
     "trained": BLUE,
 }
 HEIGHT = 360
+TALL = 450  # a matrix has names on two sides
 ScaleKind = Literal["linear", "log", "symlog"]
 
 
@@ -182,7 +183,8 @@ def matrix(
     `domain` fixes the colors. From 0 on they follow the square root, so that small weights are
     seen beside large ones; a domain with both signs diverges from 0, and clamps.
     """
-    spec = _matrix(x, y, value, x_title, y_title, value_title, domain)
+    wide = bool(table[x].str.len().max() > 3)  # labels that do not fit beside each other
+    spec = _matrix(x, y, value, x_title, y_title, value_title, domain, wide)
     return Figure(spec, {"table": table})
 
 
@@ -310,12 +312,13 @@ def _heatmap(
 @lru_cache(maxsize=512)
 def _matrix(
     x: str, y: str, value: str, x_title: str, y_title: str, value_title: str,
-    domain: tuple[float, float],
+    domain: tuple[float, float], wide: bool,
 ) -> dict[str, Any]:  # fmt: skip
     kind: dict[str, Any] = {"domainMid": 0} if domain[0] < 0 else {"type": "sqrt"}
-    label = alt.Axis(labelOverlap=True, labelLimit=90)
-    across = alt.X(x, type="nominal", title=x_title, sort=None, axis=label)
-    down = alt.Y(y, type="nominal", title=y_title, sort=None, axis=label)
+    label: dict[str, Any] = {"labelOverlap": True, "labelLimit": 90}
+    below = alt.Axis(labelAngle=-90 if wide else 0, **label)
+    across = alt.X(x, type="nominal", title=x_title, sort=None, axis=below)
+    down = alt.Y(y, type="nominal", title=y_title, sort=None, axis=alt.Axis(**label))
     shade = alt.Color(
         value, type="quantitative", scale=alt.Scale(domain=list(domain), clamp=True, **kind),
         legend=alt.Legend(title=value_title, titleOrient="left", gradientLength=160, tickCount=4),
@@ -326,7 +329,7 @@ def _matrix(
         _number(value, value_title),
     ]
     cells = alt.Chart(alt.NamedData("table")).mark_rect()
-    return _framed(cells.encode(across, down, shade, tooltip=tip))
+    return _framed(cells.encode(across, down, shade, tooltip=tip)) | {"height": TALL}
 
 
 @lru_cache(maxsize=512)

@@ -15,7 +15,7 @@ EVERY = 0.6  # seconds between two steps
 _motion = st.components.v2.component(
     "executable_claims.motion",
     js="""export default function ({ setStateValue }) {
-      setStateValue("less", matchMedia("(prefers-reduced-motion: reduce)").matches);
+      if (matchMedia("(prefers-reduced-motion: reduce)").matches) setStateValue("less", true);
     }""",
 )
 

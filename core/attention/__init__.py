@@ -10,7 +10,6 @@ from core.attention.features import (
     FEATURE_MAPS,
     FeatureMap,
     cosine,
-    elu,
     favor,
     feature_map,
     random_directions,
@@ -19,17 +18,7 @@ from core.attention.features import (
 from core.attention.forms import bracketed, chunked, cumulative, quadratic, recurrent
 from core.attention.heads import CHINESE, ENGLISH, Heads, HeadsConfig, NoWord, heads
 from core.attention.learning import Learning, LearningConfig, learning
-from core.attention.linear import (
-    FORMS,
-    Denominators,
-    State,
-    UnsafeDenominator,
-    attention_matrix,
-    denominators,
-    linear_attention,
-    recurrent_state,
-    recurrent_step,
-)
+from core.attention.linear import FORMS, linear_attention
 from core.attention.lowrank import (
     causal_efficient_attention,
     efficient_attention,
@@ -49,7 +38,10 @@ from core.attention.matrices import (
     scaled,
     weights,
 )
+from core.attention.matrix import Denominators, attention_matrix, denominators
 from core.attention.memory import write_delta, write_sum
+from core.attention.normalization import UnsafeDenominator
+from core.attention.pointwise import elu
 from core.attention.projection import (
     FIT,
     FitConfig,
@@ -71,6 +63,7 @@ from core.attention.recurrence import (
 from core.attention.scales import Scales, ScalesConfig, scales, taylor
 from core.attention.shipped import SHIPPED
 from core.attention.softmax import softmax_attention, softmax_weights
+from core.attention.state import State, recurrent_state, recurrent_step
 
 TASKS = {"recall": RECALL, "projection": FIT}
 

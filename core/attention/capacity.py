@@ -31,6 +31,8 @@ KERNELS = ("elu", "relu", "exp", "cosine", "taylor2", "favor")
 FORMS = ("softmax", *KERNELS, "sum", "decay", "delta")
 DRAWN = ("softmax", "elu", "taylor2", "sum", "decay", "delta")  # the others are in the table
 COUNTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
+AGED = 64  # draws for the picture by age
+
 Read = Callable[[Tensor, Tensor], Tensor]  # keys [b, n, d], values [b, n, d] -> outputs [b, n, d]
 
 
@@ -73,17 +75,17 @@ def capacity(config: CapacityConfig) -> Capacity:
     rows = [(form, numbers(form, dim), held[form]) for form in FORMS]
     return Capacity(
         curves=pd.concat(curves, ignore_index=True),
-        ages=_ages(readers, *pairs(config, 2 * dim, generator)),
+        ages=_ages(readers, *pairs(config, 2 * dim, generator, draws=AGED)),
         table=pd.DataFrame(rows, columns=["form", "numbers", "capacity"]),
         held=held,
     )
 
 
 def pairs(
-    config: CapacityConfig, count: int, generator: torch.Generator
+    config: CapacityConfig, count: int, generator: torch.Generator, *, draws: int | None = None
 ) -> tuple[Float[Tensor, "b n d"], Float[Tensor, "b n d"]]:
     """Keys of length sqrt(d) times the root of the scale, values of length 1, in several draws."""
-    dim, draws = int(config.dim), max(4, 256 // count)
+    dim, draws = int(config.dim), draws or max(8, 512 // count)
     if config.orthogonal:
         blocks = [random_directions(dim, count, generator).float() for _ in range(draws)]
         keys = torch.stack(blocks)

@@ -57,7 +57,6 @@ class Causality:
     table: pd.DataFrame  # form, leak, row_sum
     token: int  # the one that changed: at most the number of tokens
     leak: float  # the largest change of an earlier output
-    first: float  # the change of the first output
     row_sum: float  # what the weights of the first row add up to: 1, unless sums were cut
     worst: int  # the earlier token that changed most, counted from 1; 0 if there is none
 
@@ -76,19 +75,17 @@ def causality(config: CausalityConfig) -> Causality:
         for name, form in forms(config.tokens, config.dim, generator).items()
     }
     chosen = found[config.form]
-    table = pd.DataFrame(
-        [(name, leak(by_token, at), first_sum(tokens, name)) for name, by_token in found.items()],
-        columns=["form", "leak", "row_sum"],
-    )
-    own = table.set_index("form").loc[config.form]
+    leaks = {name: leak(by_token, at) for name, by_token in found.items()}
+    sums = {name: first_sum(tokens, name) for name in found}
     return Causality(
         changes=_curve(chosen, config.form),
-        table=table,
+        table=pd.DataFrame(
+            {"form": list(found), "leak": list(leaks.values()), "row_sum": list(sums.values())}
+        ),
         token=at + 1,
-        leak=float(own["leak"]),
-        first=float(chosen[0]) if at else 0.0,
-        row_sum=float(own["row_sum"]),
-        worst=int(chosen[:at].argmax()) + 1 if own["leak"] > 0 else 0,
+        leak=leaks[config.form],
+        row_sum=sums[config.form],
+        worst=int(chosen[:at].argmax()) + 1 if leaks[config.form] else 0,
     )
 
 

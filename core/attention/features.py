@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from core.attention.pointwise import ELU, EXP, IDENTITY, RELU, SHIFTED_EXP, shifted_exp
 from core.orthogonal import orthogonalized
 
 Map = Callable[[Tensor], Tensor]
@@ -28,14 +29,6 @@ class FeatureMap:
     key: Map
     nonnegative: bool | None  # whether sim(q, k) >= 0 for all q, k; None: only the features tell
     rounding: float = 0.0  # a sum of sims below this many eps a key is 0 as far as can be told
-
-
-def elu(x: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
-    """elu(x) + 1 by its branches, e^x below 0 and x + 1 above, to full relative precision.
-
-    Computed as written, (e^x - 1) + 1 rounds to 0 in bfloat16 from about x = -8 on.
-    """
-    return x.clamp(max=0).exp() + F.relu(x)  # at 0 only one of them has a slope
 
 
 def cosine(x: Float[Tensor, "*any d"]) -> Float[Tensor, "*any f"]:
@@ -76,7 +69,7 @@ def favor(directions: Float[Tensor, "f d"], *, shifted: bool = False) -> Feature
         return _exponents(x, directions).exp() / math.sqrt(len(directions))
 
     def query(x: Tensor) -> Tensor:
-        return _shifted_exp(_exponents(x, directions)) / math.sqrt(len(directions))
+        return shifted_exp(_exponents(x, directions)) / math.sqrt(len(directions))
 
     return FeatureMap("favor", query if shifted else key, key, nonnegative=True)
 
@@ -104,15 +97,8 @@ def feature_map(
             f"feature_map is {kind!r}, but must be callable or one of {(*FEATURE_MAPS, 'favor')}"
         )
     if kind == "exp" and normalize:
-        return FeatureMap("exp", _shifted_exp, torch.exp, nonnegative=True)
+        return FeatureMap("exp", SHIFTED_EXP, EXP, nonnegative=True)
     return FEATURE_MAPS[kind]
-
-
-def _shifted_exp(x: Tensor) -> Tensor:
-    """e^x divided by the largest of each row; the divisor is a constant to the gradient."""
-    if x.shape[-1] == 0:
-        return x.exp()
-    return (x - x.detach().amax(dim=-1, keepdim=True)).exp()
 
 
 def _exponents(x: Tensor, directions: Tensor) -> Tensor:
@@ -131,10 +117,10 @@ def _same(name: str, phi: Map, nonnegative: bool, rounding: float = 0.0) -> Feat
 
 
 FEATURE_MAPS: dict[str, FeatureMap] = {
-    "elu": _same("elu", elu, True),
-    "relu": _same("relu", F.relu, True),
-    "exp": _same("exp", torch.exp, True),
+    "elu": _same("elu", ELU, True),
+    "relu": _same("relu", RELU, True),
+    "exp": _same("exp", EXP, True),
     "cosine": _same("cosine", cosine, True, rounding=4.0),
     "taylor2": _same("taylor2", taylor2, True),
-    "identity": _same("identity", lambda x: x, False),
+    "identity": _same("identity", IDENTITY, False),
 }

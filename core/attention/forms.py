@@ -14,7 +14,7 @@ from torch import Tensor
 
 from core.attention.softmax import masked
 
-Sums = tuple[Float[Tensor, "*b n c"], Float[Tensor, "*b n 1"]]
+Sums = tuple[Float[Tensor, "*b n c"], Float[Tensor, "*qkb n 1"]]
 
 
 def quadratic(

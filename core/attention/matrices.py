@@ -17,8 +17,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from core.attention.linear import attention_matrix
 from core.attention.lowrank import efficient_matrix
+from core.attention.matrix import attention_matrix
 from core.knobs import Choice, Config, Range
 
 KINDS = ("elu", "relu", "exp", "cosine", "taylor2", "favor", "identity", "efficient")

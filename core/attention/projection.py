@@ -37,6 +37,7 @@ COUNTS = (4, 8, 16, 32, 64, 128, 256)  # of projections, as far as there are tok
 DRAWS = 8  # sequences that an error is measured on, each with a random E and F of its own
 EVERY = 10  # steps between two snapshots
 HALF = 0.5  # a relative error of 1 is what an output of zeros has
+ROUNDING = 1e-4
 FITS = FOLDER / "fits.json"
 
 
@@ -182,7 +183,7 @@ def projection(config: ProjectionConfig) -> Projection:
     counts = [count for count in COUNTS if count <= n]
     fits = shipped_fits()
     fits = fits[(fits["tokens"] == n) & (fits["scale"] == scale)]
-    curves = {
+    curves: dict[str, tuple[list[int], list[float]]] = {
         "random": (counts, [random_error(q, k, v, count, generator) for count in counts]),
         "cut": (counts, [float(cut[count - 1]) for count in counts]),
         "trained": (fits["projections"].tolist(), fits["error"].tolist()),
@@ -205,6 +206,11 @@ def projection(config: ProjectionConfig) -> Projection:
         trained=own,
         has_fit=not math.isnan(own),
     )
+
+
+def visible(value: float) -> float:
+    """NaN for an error that is nothing but rounding, which a log axis cannot show."""
+    return value if value > ROUNDING else math.nan
 
 
 def _needed(scale: float, learned: pd.DataFrame) -> pd.DataFrame:

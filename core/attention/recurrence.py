@@ -14,8 +14,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from core.attention.linear import State, linear_attention, recurrent_state, recurrent_step
+from core.attention.linear import linear_attention
 from core.attention.shipped import FOLDER
+from core.attention.state import State, recurrent_state, recurrent_step
 from core.knobs import Choice, Config, Range
 from core.tables import load_table
 
@@ -113,8 +114,9 @@ def drift(config: DriftConfig) -> Drift:
     errors = errors[["token", "value", "curve"]].reset_index(drop=True)
     last = errors[errors["token"] == LONG].rename(columns={"curve": "dtype"})
     last = last[["dtype", "value"]].reset_index(drop=True)
-    worst = last.loc[last["value"].idxmax()]
-    return Drift(errors, last, str(worst["dtype"]), float(worst["value"]))
+    ends = dict(zip(last["dtype"], last["value"], strict=True))
+    worst = max(ends, key=lambda dtype: ends[dtype])
+    return Drift(errors, last, str(worst), float(ends[worst]))
 
 
 def drifts(

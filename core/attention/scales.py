@@ -18,8 +18,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from core.attention.features import favor, random_directions
-from core.attention.linear import attention_matrix
 from core.attention.matrices import distances, scaled, weights
+from core.attention.matrix import attention_matrix
 from core.knobs import Choice, Config, Range
 
 SCALES = np.geomspace(0.05, 20, 25)

@@ -1,5 +1,7 @@
 """What the attentions take: q [..., n, d], k [..., m, d], v [..., m, c], leading axes broadcast."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -33,10 +35,20 @@ def leading_shape(*tensors: Tensor) -> torch.Size:
         raise ValueError(f"q, k, v have shapes {shapes}: leading axes must broadcast") from error
 
 
+def flat(x: Tensor, leading: torch.Size) -> Tensor:
+    """[b, tokens, width]: the leading axes, broadcast to `leading`, as one."""
+    return x.expand(*leading, *x.shape[-2:]).reshape(math.prod(leading), *x.shape[-2:])
+
+
 def check_chunk(chunk_size: int | None) -> None:
     """Raise ValueError unless chunk_size is None or a positive integer."""
     if chunk_size is not None and chunk_size < 1:
         raise ValueError(f"chunk_size is {chunk_size!r}, but must be None or an integer >= 1")
+
+
+def summed_in(dtype: torch.dtype) -> torch.dtype:
+    """The dtype of sums over tokens: float32 for half precision."""
+    return torch.float32 if dtype in (torch.float16, torch.bfloat16) else dtype
 
 
 def _shape(x: Tensor) -> list[int]:

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from core.attention.shapes import check, leading_shape
+from core.attention.shapes import check, flat, leading_shape
 
 
 def softmax_attention(
@@ -28,8 +28,10 @@ def softmax_attention(
     leading = leading_shape(q, k, v)
     if 0 in (q.shape[-2], k.shape[-2]):
         return v.new_zeros((*leading, q.shape[-2], v.shape[-1]))
-    q, k, v = (x.expand(*leading, *x.shape[-2:]) for x in (q, k, v))
-    return F.scaled_dot_product_attention(q, k, v, is_causal=causal, scale=scale)
+    # torch fuses where there are four axes, and writes the matrix out where there are three.
+    q, k, v = (flat(x, leading).unsqueeze(0) for x in (q, k, v))
+    out = F.scaled_dot_product_attention(q, k, v, is_causal=causal, scale=scale)
+    return out.reshape(*leading, *out.shape[-2:])
 
 
 def softmax_weights(
