@@ -4,6 +4,7 @@ Source: https://kexue.fm/archives/7546, eq. (1)-(10).
 """
 
 from core.attention.claims import CLAIMS
+from core.attention.fading import delta_attention, fading_attention
 from core.attention.features import (
     FEATURE_MAPS,
     FeatureMap,
@@ -27,14 +28,24 @@ from core.attention.matrix import Denominators, attention_matrix, denominators
 from core.attention.normalization import UnsafeDenominator
 from core.attention.pointwise import elu
 from core.attention.softmax import softmax_attention, softmax_weights
+from core.attention.speed import (
+    SPEED,
+    AssociativityConfig,
+    Speed,
+    SpeedConfig,
+)
 from core.attention.state import State, recurrent_state, recurrent_step
 
 __all__ = [
     "CLAIMS",
     "FEATURE_MAPS",
     "FORMS",
+    "SPEED",
+    "AssociativityConfig",
     "Denominators",
     "FeatureMap",
+    "Speed",
+    "SpeedConfig",
     "State",
     "UnsafeDenominator",
     "attention_matrix",
@@ -43,10 +54,12 @@ __all__ = [
     "chunked",
     "cosine",
     "cumulative",
+    "delta_attention",
     "denominators",
     "efficient_attention",
     "efficient_matrix",
     "elu",
+    "fading_attention",
     "favor",
     "feature_map",
     "linear_attention",
