@@ -6,6 +6,7 @@ Source: https://kexue.fm/archives/7546, eq. (1)-(10).
 from core.attention.capacity import Capacity, CapacityConfig, capacity
 from core.attention.causality import Causality, CausalityConfig, causality, pooled
 from core.attention.claims import CLAIMS
+from core.attention.fading import delta_attention, fading_attention
 from core.attention.features import (
     FEATURE_MAPS,
     FeatureMap,
@@ -63,9 +64,15 @@ from core.attention.recurrence import (
 from core.attention.scales import Scales, ScalesConfig, scales, taylor
 from core.attention.shipped import SHIPPED
 from core.attention.softmax import softmax_attention, softmax_weights
+from core.attention.speed import (
+    SPEED,
+    AssociativityConfig,
+    Speed,
+    SpeedConfig,
+)
 from core.attention.state import State, recurrent_state, recurrent_step
 
-TASKS = {"recall": RECALL, "projection": FIT}
+TASKS = {"recall": RECALL, "projection": FIT, "speed": SPEED}
 
 __all__ = [
     "CHINESE",
@@ -76,7 +83,9 @@ __all__ = [
     "FORMS",
     "RECALL",
     "SHIPPED",
+    "SPEED",
     "TASKS",
+    "AssociativityConfig",
     "Capacity",
     "CapacityConfig",
     "Causality",
@@ -100,6 +109,8 @@ __all__ = [
     "RecurrenceConfig",
     "Scales",
     "ScalesConfig",
+    "Speed",
+    "SpeedConfig",
     "State",
     "UnsafeDenominator",
     "accuracy",
@@ -112,6 +123,7 @@ __all__ = [
     "cosine",
     "cumulative",
     "cut_errors",
+    "delta_attention",
     "denominators",
     "distances",
     "drift",
@@ -120,6 +132,7 @@ __all__ = [
     "elu",
     "entropies",
     "evenness",
+    "fading_attention",
     "favor",
     "feature_map",
     "fit",

@@ -74,14 +74,14 @@ def chunked(
     It keeps one state a chunk. `chunkwise.py` does the same sums without keeping them.
     """
     n = q.shape[-2]
-    q, k, v = (_in_chunks(x, chunk_size) for x in (q, k, v))
+    q, k, v = (in_chunks(x, chunk_size) for x in (q, k, v))
     own, own_sum = quadratic(q, k, v, causal=True)
     state, normalizer = _before(k.mT @ v), _before(k.sum(dim=-2).unsqueeze(-1))
     numerator, denominator = own + q @ state, own_sum + q @ normalizer
     return numerator.flatten(-3, -2)[..., :n, :], denominator.flatten(-3, -2)[..., :n, :]
 
 
-def _in_chunks(x: Float[Tensor, "*b n w"], size: int) -> Float[Tensor, "*b chunks size w"]:
+def in_chunks(x: Float[Tensor, "*b n w"], size: int) -> Float[Tensor, "*b chunks size w"]:
     """Cut into chunks, the last one filled up with zeros, which add nothing to any sum."""
     missing = -x.shape[-2] % size
     return F.pad(x, (0, 0, 0, missing)).unflatten(-2, (-1, size))
