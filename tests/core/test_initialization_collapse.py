@@ -43,7 +43,7 @@ def test_odd_activations_keep_orthogonal_inputs_orthogonal_and_gelu_stops_on_the
     for name in ("linear", "tanh", "erf", "sin"):
         assert np.abs(chosen(result, name)).max() < 1e-12
     gelu = chosen(result, "gelu")
-    assert gelu[-1] == pytest.approx(gelu[-2], abs=1e-6)  # a fixed point that is not 1
+    assert gelu[-1] == pytest.approx(gelu[-2], abs=1e-4)  # a fixed point that is not 1
     assert 0.7 < gelu[-1] < 0.8
     assert chosen(result, "relu")[-1] > 0.99
 
