@@ -67,9 +67,10 @@ def _cobweb(config: CollapseConfig, path: np.ndarray) -> pd.DataFrame:
 
 def _paths(config: CollapseConfig) -> pd.DataFrame:
     found = {name: _path(config, name) for name in ACTIVATIONS}
+    layers = [str(layer) for layer in range(config.depth + 1)]
     ordered = sorted(found, key=lambda name: (round(float(found[name].mean()), 9), name))
     tables = [
-        pd.DataFrame({"layer": range(config.depth + 1), "activation": name, "cosine": found[name]})
+        pd.DataFrame({"layer": layers, "activation": name, "cosine": found[name]})
         for name in ordered
     ]
     return pd.concat(tables, ignore_index=True)
