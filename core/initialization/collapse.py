@@ -32,7 +32,7 @@ class CollapseConfig(Config):
 class Collapse:
     """The map of the cosine, the path over it, and the path of every activation."""
 
-    cobweb: pd.DataFrame  # cosine, curve in {"map", "diagonal", "path"}, value
+    cobweb: pd.DataFrame  # cosine, curve in {"cosine-map", "unmoved", "path"}, value
     paths: pd.DataFrame  # layer, activation, cosine: every activation, those that stay apart first
     last: float  # cosine after `depth` layers
     apart: int  # layers after which the cosine exceeds `APART` for good; -1: never
@@ -57,8 +57,8 @@ def _cobweb(config: CollapseConfig, path: np.ndarray) -> pd.DataFrame:
     c = np.linspace(-1, 1, POINTS)
     corners = np.repeat(path, 2)
     curves = {
-        "map": (c, angle_map(config.activation, c, layer_norm=config.layer_norm)),
-        "diagonal": (c, c),
+        "cosine-map": (c, angle_map(config.activation, c, layer_norm=config.layer_norm)),
+        "unmoved": (c, c),
         "path": (corners[:-1], np.array([0.0, *corners[2:]])),
     }
     tables = [pd.DataFrame({"cosine": a, "curve": k, "value": b}) for k, (a, b) in curves.items()]
