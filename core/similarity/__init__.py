@@ -4,6 +4,7 @@ Source: https://kexue.fm/archives/7388, eq. (1)-(8).
 """
 
 from core.encoders import TokenEncoder, TokenVectors, encoder
+from core.similarity.corpus import Corpus
 from core.similarity.distances import (
     rwmd,
     wcd,
@@ -19,10 +20,13 @@ from core.similarity.reference import (
     post_word_rotator_distance,
     wasserstein_linprog,
 )
+from core.similarity.search import SearchResult
 from core.similarity.sinkhorn import sinkhorn
 from core.similarity.transport import Transport, transport
 
 __all__ = [
+    "Corpus",
+    "SearchResult",
     "TokenEncoder",
     "TokenVectors",
     "Transport",

@@ -898,3 +898,14 @@ def test_nobody_waits_long_for_a_silent_hub(
     assert notice is not None
     assert notice.code == "hub-unreachable"
     assert time.monotonic() - started < 3
+
+
+def test_numbered_texts_are_the_static_vectors_without_copies(embedded: TokenEncoder) -> None:
+    texts = [*TEXTS, "  ", "word " * 2000]
+    numbers = embedded.numbered(texts)
+    assert len(numbers[-2]) == 0
+    for text, ids in zip(TEXTS + texts[-1:], numbers[:-2] + numbers[-1:], strict=True):
+        alone = embedded.encode(text, contextual=False)
+        np.testing.assert_array_equal(embedded.embedding[ids], alone.vectors)
+        np.testing.assert_array_equal(ids != embedded.unknown_id, alone.known)
+        assert "".join(embedded.pieces(ids.tolist())) == "".join(alone.tokens)
