@@ -49,6 +49,7 @@ class Nearest:
     hits: pd.DataFrame  # rank, distance, text
     cascade: pd.DataFrame  # stage in {"all", "centroid", "words", "both", "solved"}, texts
     cells: pd.DataFrame  # of the best hit: first, second (words, each once), mass, cost
+    highest: float  # of the best hit's costs
     words: tuple[tuple[str, ...], tuple[str, ...]]  # of the query and of the best hit
     count: int  # texts
     solved: int
@@ -72,10 +73,12 @@ def nearest(config: SearchConfig) -> Nearest:
         slow, brute = _timed(found, x, config, prune=False)
         agrees = slow.indices.tolist() == result.indices.tolist()
     second = _labels(found.words(int(result.indices[0])))
+    cells = _cells(found, config.metric, x, int(result.indices[0]), query.labels, second)
     return Nearest(
         hits=_hits(found, result),
         cascade=_cascade(result, len(corpus)),
-        cells=_cells(found, config.metric, x, int(result.indices[0]), query.labels, second),
+        cells=cells,
+        highest=float(cells["cost"].max()),
         words=(query.labels, second),
         count=len(corpus),
         solved=result.solved,

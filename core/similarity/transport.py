@@ -107,7 +107,8 @@ def _positive(regularization: float | None) -> float:
 @lru_cache(maxsize=1)
 def _network_simplex() -> Callable[..., Any]:
     """POT's solver itself: around it `ot.emd2` spends ten times its time on ten tokens."""
-    from ot.lp.emd_wrap import emd_c  # half a second: only where something is solved
+    # Half a second of imports: only where something is solved.
+    from ot.lp.emd_wrap import emd_c  # type: ignore[import-untyped]
 
     solver: Callable[..., Any] = emd_c
     return solver
