@@ -276,7 +276,7 @@ def search(config: core.SearchConfig) -> None:
     if config.checked:
         kind = {True: "agrees", False: "differs", None: "unchecked"}[result.agrees]
         brute = pretty(result.brute_milliseconds, 3)
-        st.markdown(t(f"similarity.search.{kind}", time=brute, limit=core.CHECKED))
+        st.markdown(t(f"similarity.search.{kind}", time=brute, limit=f"{core.CHECKED:,}"))
     lab.chart(
         charts.ribbons, result.cells, source="first", target="second", mass="mass", cost="cost",
         x_title=t("similarity.search.across"), y_title=t("similarity.plan.mass"),
@@ -291,7 +291,9 @@ def search(config: core.SearchConfig) -> None:
 def _own_texts(config: core.SearchConfig) -> None:
     """A reader's own texts, pasted or out of a file: what was read, and what could not be."""
     with st.expander(t("similarity.own.title"), icon=":material/upload_file:"):
-        st.markdown(t("similarity.own.limits", lines=core.LINES, megabytes=core.BYTES // 10**6))
+        st.markdown(
+            t("similarity.own.limits", lines=f"{core.LINES:,}", megabytes=core.BYTES // 10**6)
+        )
         pasted = st.text_area(t("similarity.own.paste"), key="_own.pasted", height=120)
         file = st.file_uploader(
             t("similarity.own.file"), ["txt", "csv", "tsv"], key="_own.file",

@@ -132,7 +132,7 @@ def judged(config: JudgedConfig) -> Judged:
     shown = [vars(pair) for pair in pairs if pair.group == pairs[0].group]
     return Judged(
         correlations=correlations,
-        kinds=_kinds(pairs, scores),
+        kinds=_kinds(pairs, scores, correlations["measure"].tolist()),
         examples=pd.DataFrame(shown)[["kind", "grade", "first", "second"]],
         pairs=len(pairs),
         groups=len({pair.group for pair in pairs}),
@@ -186,10 +186,10 @@ def _draws(pairs: Sequence[JudgedPair], seed: int) -> Int64[np.ndarray, "draws p
 
 
 def _kinds(
-    pairs: Sequence[JudgedPair], scores: Float64[np.ndarray, "pairs measures"]
+    pairs: Sequence[JudgedPair], scores: Float64[np.ndarray, "pairs measures"], order: Sequence[str]
 ) -> pd.DataFrame:
     """Where each measure puts the pairs of a kind among all: places compare, scores do not."""
     places = (rankdata(scores, axis=0) - 1) / max(len(scores) - 1, 1)
     table = pd.DataFrame(places, columns=list(MEASURES)).assign(kind=[p.kind for p in pairs])
     means = table.groupby("kind", sort=False).mean().rename_axis(columns="measure")
-    return means.stack().rename("rank").reset_index()
+    return means[order].T.stack().rename("rank").reset_index()
