@@ -68,7 +68,7 @@ def _offer(task: Task, config: Config, last: Job | None) -> None:
     times = [row.meta["seconds"] for row in library.cards() if row.meta.get("task") == task.name]
     if times:
         low, high = cards.duration(min(times)), cards.duration(max(times))
-        st.caption(t("models.took", low=low, high=high))
+        st.caption(_say(task, "took", low=low, high=high))
     st.button(
         _say(task, "go_on" if last else "train"),
         icon=":material/model_training:",
@@ -78,11 +78,11 @@ def _offer(task: Task, config: Config, last: Job | None) -> None:
     )
 
 
-def _say(task: Task, name: str) -> str:
+def _say(task: Task, name: str, **values: str) -> str:
     """The task's own words, or those of a training."""
     topic, _, short = task.name.partition(".")
     own = f"{topic}.tasks.{short}.{name}"
-    return t(own if has(own) else f"models.{name}")
+    return t(own if has(own) else f"models.{name}", **values)
 
 
 def start(task: Task, config: Config) -> None:
