@@ -342,7 +342,7 @@ def _heatmap(
 
 def _shade(value: str, title: str, domain: tuple[float, float], near: bool) -> alt.Color:
     """A color scale that does not move; `near`: strong where the value is small."""
-    scale = alt.Scale(domain=list(domain), clamp=True, **({"reverse": True} if near else {}))
+    scale = alt.Scale(domain=list(domain), clamp=True, reverse=near)
     key = alt.Legend(title=title, titleOrient="left", gradientLength=160)
     return alt.Color(value, type="quantitative", scale=scale, legend=key)
 

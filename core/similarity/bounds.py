@@ -103,11 +103,11 @@ def _wrong(name: str, values: np.ndarray, distances: np.ndarray) -> np.ndarray:
 
 
 def _random(config: BoundsConfig) -> list[Pair]:
-    """Texts whose words lie around a topic of their own; half the pairs share it."""
+    """Texts whose words lie around a topic of their own, weakly or strongly."""
     generator = np.random.default_rng(config.seed)
     pairs = []
-    for number in range(PAIRS):
-        topics = generator.standard_normal((2, 1, config.dim)) * (number % 4) / 3
+    for strength in np.linspace(0, 1, PAIRS):
+        topics = strength * generator.standard_normal((2, 1, config.dim))
         x, y = generator.standard_normal((2, config.words, config.dim)) + topics
         pairs.append((x, y))
     return pairs

@@ -207,7 +207,7 @@ def cosine_over_euclid(seed: int) -> Evidence:
         "gain_high": float(high),
     }
     gain = float(gains.mean())
-    return Evidence(_graded(gain > 0, low > 0), gain, 0.0, None, details=details)
+    return Evidence(_graded(gain > 0, bool(low > 0)), gain, 0.0, None, details=details)
 
 
 def scale(seed: int) -> Evidence:

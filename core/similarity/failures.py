@@ -90,10 +90,10 @@ class Triangle:
 
 def triangle(config: TriangleConfig) -> Triangle:
     """The distance of the ends, and the sum over the text between."""
-    at = config.end * config.middle / 100
-    x = np.linspace(0, config.end, 46)
-    detours = [_detour(degrees, config.end) for degrees in [*x, at]]
-    direct, direct_angle = wrd(_word(0), _word(config.end)), _angle(0, config.end)
+    end = float(config.end)
+    at, x = end * config.middle / 100, np.linspace(0.0, end, 46)
+    detours = [_detour(float(degrees), end) for degrees in [*x, at]]
+    direct, direct_angle = wrd(_word(0.0), _word(end)), _angle(0.0, end)
     curves = {
         "direct": [direct] * len(x),
         "detour": [cosine for cosine, _ in detours[:-1]],
@@ -164,5 +164,5 @@ def _angle(start: float, end: float) -> float:
 
 
 def _detour(middle: float, end: float) -> tuple[float, float]:
-    by_cosine = wrd(_word(0), _word(middle)) + wrd(_word(middle), _word(end))
-    return by_cosine, _angle(0, middle) + _angle(middle, end)
+    by_cosine = wrd(_word(0.0), _word(middle)) + wrd(_word(middle), _word(end))
+    return by_cosine, _angle(0.0, middle) + _angle(middle, end)

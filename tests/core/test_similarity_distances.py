@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment, linprog
 from scipy.stats import wasserstein_distance
@@ -58,6 +58,7 @@ def test_the_hand_example() -> None:
     assert core.post_word_rotator_distance(X, Y) == pytest.approx(core.wrd(X, Y), abs=1e-12)
 
 
+@settings(deadline=None)
 @given(problems())
 def test_the_exact_plan_is_that_of_the_linear_program(problem: Any) -> None:
     p, q, cost = problem
@@ -70,6 +71,7 @@ def test_the_exact_plan_is_that_of_the_linear_program(problem: Any) -> None:
     assert found.value == pytest.approx(core.transport(q, p, cost.T).value, abs=1e-12)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 8), st.integers(0, 10**6))
 def test_with_equal_masses_it_is_an_assignment(n: int, seed: int) -> None:
     cost = np.random.default_rng(seed).random((n, n))
@@ -78,6 +80,7 @@ def test_with_equal_masses_it_is_an_assignment(n: int, seed: int) -> None:
     assert core.transport(uniform, uniform, cost).value == pytest.approx(best, abs=1e-12)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**6))
 def test_on_a_line_it_is_the_distance_of_distribution_functions(seed: int) -> None:
     generator = np.random.default_rng(seed)
@@ -95,6 +98,7 @@ def test_the_reference_program_is_the_whole_program_without_a_redundant_row() ->
     assert core.wasserstein_linprog(p, q, cost) == pytest.approx(whole.fun, abs=1e-12)
 
 
+@settings(deadline=None)
 @given(texts())
 def test_distances_lie_between_their_bounds_and_forget_the_order(pair: list[np.ndarray]) -> None:
     x, y = pair
@@ -110,6 +114,7 @@ def test_distances_lie_between_their_bounds_and_forget_the_order(pair: list[np.n
         assert distance(x[::-1], x) == pytest.approx(0, abs=1e-12 * max(size, 1))
 
 
+@settings(deadline=None)
 @given(texts(3))
 def test_wmd_obeys_the_triangle_inequality(triple: list[np.ndarray]) -> None:
     x, y, z = triple
@@ -125,6 +130,7 @@ def test_wrd_breaks_the_triangle_inequality_at_0_45_and_90_degrees() -> None:
     assert detour == pytest.approx(2 - math.sqrt(2))
 
 
+@settings(deadline=None)
 @given(texts(), st.floats(1e-3, 1e3), st.floats(1e-3, 1e3))
 def test_scaling_either_text_leaves_wrd_alone(pair: Any, first: float, second: float) -> None:
     x, y = pair
@@ -132,6 +138,7 @@ def test_scaling_either_text_leaves_wrd_alone(pair: Any, first: float, second: f
     assert core.wmd(first * x, first * y) == pytest.approx(first * core.wmd(x, y), rel=1e-9)
 
 
+@settings(deadline=None)
 @given(texts())
 def test_zero_rows_have_no_mass(pair: list[np.ndarray]) -> None:
     x, y = pair
@@ -234,6 +241,7 @@ def test_an_unknown_method_or_an_unused_regularization_is_refused() -> None:
         core.transport([1], [1], [[1]], regularization=0.1)
 
 
+@settings(deadline=None)
 @given(problems(), st.sampled_from([1e-3, 1e-2, 0.1, 1.0, 100.0]))
 def test_the_entropic_plan_has_its_masses_its_form_and_its_bound(problem: Any, eps: float) -> None:
     p, q, cost = problem
@@ -251,6 +259,7 @@ def test_the_entropic_plan_has_its_masses_its_form_and_its_bound(problem: Any, e
         np.testing.assert_allclose(mixed, 0, atol=1e-6 * max(1, eps))
 
 
+@settings(deadline=None)
 @given(problems())
 def test_newton_and_sinkhorn_reach_the_same_plan(problem: Any) -> None:
     p, q, cost = problem
