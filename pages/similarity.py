@@ -299,9 +299,10 @@ def _own_texts(config: core.SearchConfig) -> None:
             t("similarity.own.file"), ["txt", "csv", "tsv"], key="_own.file",
             max_upload_size=core.BYTES // 10**6,
         )  # fmt: skip
+        names = {code: code for code in core.ENCODINGS} | {"auto": t("similarity.own.auto")}
         encoding = st.selectbox(
             t("similarity.own.encoding"), core.ENCODINGS, key="_own.encoding",
-            format_func=lambda code: t("similarity.own.auto") if code == "auto" else code,
+            format_func=names.__getitem__,
         )  # fmt: skip
         content = file.getvalue() if file else pasted.encode()
         if content:

@@ -192,4 +192,5 @@ def _kinds(
     places = (rankdata(scores, axis=0) - 1) / max(len(scores) - 1, 1)
     table = pd.DataFrame(places, columns=list(MEASURES)).assign(kind=[p.kind for p in pairs])
     means = table.groupby("kind", sort=False).mean().rename_axis(columns="measure")
-    return means[order].T.stack().rename("rank").reset_index()
+    rows = means[list(order)].T.reset_index()
+    return rows.melt("measure", var_name="kind", value_name="rank")

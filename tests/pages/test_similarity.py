@@ -14,7 +14,7 @@ from ui.catalogue import words
 SLUG = "similarity"
 PANELS = ("plan", "bounds", "entropy", "order", "triangle", "importance")
 # The first chart of each panel, counted over the page.
-FIRST = dict(zip(PANELS, (0, 3, 4, 7, 8, 9), strict=True))
+FIRST = dict(zip(PANELS, (0, 3, 4, 9, 10, 11), strict=True))
 
 
 def opened(language: str = "en", **params: Any) -> AppTest:

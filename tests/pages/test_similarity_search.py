@@ -44,8 +44,8 @@ def test_the_search_and_the_measures_react_to_their_controls() -> None:
     assert "cat brought a live mouse" not in tables(page)
     after = drawn(page, "low", len(core.MEASURES))
     assert not before.equals(after)
-    expected = core.judged(core.JudgedConfig(languages="across")).correlations
-    pd.testing.assert_frame_equal(after, expected, check_dtype=False)
+    again = core.judged(core.JudgedConfig(languages="across")).correlations
+    pd.testing.assert_frame_equal(after, again, check_dtype=False)
 
 
 def test_brute_force_says_that_it_agrees_and_a_query_without_a_word_is_a_sentence() -> None:
