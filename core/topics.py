@@ -74,6 +74,7 @@ TOPICS: tuple[Topic, ...] = (
             Paper("Kusner et al. 2015", "https://proceedings.mlr.press/v37/kusnerb15.html"),
             _arxiv("Yokoi et al. 2020", "2004.15003"),
         ),
+        equations=8,
     ),
     Topic("vae", 7725, "2020-09-10", ()),
     Topic("nvae", 7574, "2020-07-10", (_arxiv("Vahdat & Kautz 2020", "2007.03898"),)),

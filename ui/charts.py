@@ -80,6 +80,11 @@ COLORS: Mapping[str, str] = {
     "random": VERMILION,
     "cut": GRAY,
     "trained": BLUE,
+    "paraphrase": BLUE,
+    "negation": VERMILION,
+    "swapped": PINK,
+    "topic": OLIVE,
+    "unrelated": GRAY,
 }
 HEIGHT = 360
 TALL = 450  # of a matrix with long names on two sides
@@ -164,9 +169,15 @@ def heatmap(
     y_title: str,
     value_title: str,
     domain: tuple[float, float],
+    near: bool = False,
 ) -> Figure:
-    """One colored cell per row; `domain` fixes the colors, so that pictures can be compared."""
-    spec = _heatmap(x, y, value, x_title, y_title, value_title, domain)
+    """One colored cell per row; `domain` fixes the colors, so that pictures can be compared.
+
+    Numbers on an axis rise; words stand in the order of the table, as they are read. `near`: the
+    strong color is for small values.
+    """
+    words = not pd.api.types.is_numeric_dtype(table[x])
+    spec = _heatmap(x, y, value, x_title, y_title, value_title, domain, near, words)
     return Figure(spec, {"table": table})
 
 
@@ -191,6 +202,37 @@ def matrix(
     return Figure(spec, {"table": table})
 
 
+def ribbons(
+    table: pd.DataFrame,
+    *,
+    source: str,
+    target: str,
+    mass: str,
+    cost: str,
+    x_title: str,
+    y_title: str,
+    mass_title: str,
+    cost_title: str,
+    domain: tuple[float, float],
+) -> Figure:
+    """A plan of transport: each word on the left gives its mass to words on the right.
+
+    One row per pair; a ribbon is as wide as the mass that moves, and the stronger in color the
+    less it costs, within `domain`. Pointing at a word leaves its own ribbons.
+    """
+    spec = _ribbons(source, target, mass, cost, x_title, y_title, mass_title, cost_title, domain)
+    places = {
+        side: _stacked(table.groupby(word, sort=False)[mass].sum())
+        for side, word in (("left", source), ("right", target))
+    }
+    moved = table[table[mass] > LEAST_MASS]
+    tables = {
+        "ribbons": _bands(moved, source, target, mass, cost, places),
+        "words": _blocks(places),
+    }
+    return Figure(spec, tables)
+
+
 def intervals(
     table: pd.DataFrame,
     *,
@@ -207,6 +249,32 @@ def intervals(
 ) -> Figure:
     """Measured points with their spread in x, one per row of the table."""
     spec = _intervals(x, low, high, y, x_title, y_title, series, _pairs(names), x_scale, y_scale)
+    return Figure(spec, {"table": table})
+
+
+def ranked(
+    table: pd.DataFrame,
+    *,
+    x: str,
+    y: str,
+    names: Mapping[str, str],
+    x_title: str,
+    y_title: str,
+    x_domain: tuple[float, float] | None = None,
+    low: str | None = None,
+    high: str | None = None,
+    series: str | None = None,
+    series_names: Mapping[str, str] | None = None,
+) -> Figure:
+    """A place on x for every code of `y`, named by `names` and in the table's order.
+
+    With `low` and `high` a point with its interval; with `series` a point for each of its codes;
+    else a bar with its number.
+    """
+    spread = (low, high) if low and high else None
+    spec = _ranked(
+        x, y, _pairs(names), x_title, y_title, x_domain, spread, series, _pairs(series_names)
+    )
     return Figure(spec, {"table": table})
 
 
@@ -299,17 +367,134 @@ def _histogram(low: str, high: str, count: str, x_title: str, y_title: str) -> d
 @lru_cache(maxsize=512)
 def _heatmap(
     x: str, y: str, value: str, x_title: str, y_title: str, value_title: str,
-    domain: tuple[float, float],
+    domain: tuple[float, float], near: bool, words: bool,
 ) -> dict[str, Any]:  # fmt: skip
-    across = alt.X(x, type="ordinal", title=x_title, axis=alt.Axis(labelAngle=0))
-    up = alt.Y(y, type="ordinal", title=y_title, sort="descending")
-    shade = alt.Color(
-        value, type="quantitative", scale=alt.Scale(domain=list(domain), clamp=True),
-        legend=alt.Legend(title=value_title, titleOrient="left", gradientLength=160),
-    )  # fmt: skip
-    tip = [_number(x, x_title), _number(y, y_title), _number(value, value_title)]
+    order: Any = {"sort": None} if words else {}
+    slant: Any = alt.ExprRef("width < 48 * domain('x').length ? -60 : 0") if words else 0
+    across = alt.X(x, type="ordinal", title=x_title, axis=alt.Axis(labelAngle=slant), **order)
+    up = alt.Y(y, type="ordinal", title=y_title, sort=None if words else "descending")
+    shade = _shade(value, value_title, domain, near)
+    pair = [alt.Tooltip(n, type="nominal", title=s) for n, s in ((y, y_title), (x, x_title))]
+    tip = pair if words else [_number(x, x_title), _number(y, y_title)]
     cells = alt.Chart(alt.NamedData("table")).mark_rect()
-    return _framed(cells.encode(across, up, shade, tooltip=tip))
+    return _framed(cells.encode(across, up, shade, tooltip=[*tip, _number(value, value_title)]))
+
+
+def _shade(value: str, title: str, domain: tuple[float, float], near: bool) -> alt.Color:
+    """A color scale that does not move; `near`: strong where the value is small."""
+    scale = alt.Scale(domain=list(domain), clamp=True, reverse=near)
+    key = alt.Legend(title=title, titleOrient="left", gradientLength=160)
+    return alt.Color(value, type="quantitative", scale=scale, legend=key)
+
+
+# ---- ribbons: laid out here, so that the browser only draws
+
+LEAST_MASS = 1e-6  # below it a ribbon is thinner than anybody sees
+_GAP = 0.03  # between two words, as a share of the height
+_ALONG = np.linspace(0, 1, 17)
+_INK = "luminance(background) < 0.2 ? '#e4e2dc' : '#22262b'"
+
+
+@lru_cache(maxsize=512)
+def _ribbons(
+    source: str, target: str, mass: str, cost: str, x_title: str, y_title: str, mass_title: str,
+    cost_title: str, domain: tuple[float, float],
+) -> dict[str, Any]:  # fmt: skip
+    bare = alt.Axis(labels=False, ticks=False, grid=False, domain=False)
+    across = alt.X(
+        "x", type="quantitative", title=x_title, axis=bare, scale=alt.Scale(domain=[-0.4, 1.4])
+    )
+    up = alt.Y(
+        "low", type="quantitative", title=y_title, axis=bare,
+        scale=alt.Scale(domain=[0, 1], reverse=True, nice=False),
+    )  # fmt: skip
+    ends = {"y": up, "y2": alt.Y2("high")}
+    pointed = alt.selection_point(
+        name="pointed", on="pointerover", clear="pointerout", fields=["key"]
+    )
+    own = "!isValid(pointed.key) || indexof([datum.left, datum.right], pointed.key[0]) >= 0"
+    pair = alt.Tooltip("pair", type="nominal", title=x_title)
+    tip = [pair, _number(mass, mass_title), _number(cost, cost_title)]
+    bands = alt.Chart(alt.NamedData("ribbons")).mark_area(stroke=GRAY, strokeWidth=0.5)
+    drawn = bands.encode(
+        across, **ends, color=_shade(cost, cost_title, domain, near=True), detail="ribbon:N",
+        opacity=alt.condition(own, alt.value(0.85), alt.value(0.06)), tooltip=tip,
+    )  # fmt: skip
+    words = alt.Chart(alt.NamedData("words"))
+    say = [alt.Tooltip("word", type="nominal", title=y_title), _number("mass", mass_title)]
+    block = words.mark_rect(color=GRAY).encode(across, alt.X2("x2"), **ends)
+    touch = words.mark_rect(opacity=0).encode(
+        alt.X("reach", type="quantitative", title=x_title), alt.X2("x2"), **ends, tooltip=say
+    )
+    return _framed(
+        drawn, block, *(_words(words, across, y_title, side) for side in ("left", "right")),
+        touch.add_params(pointed),
+    )  # fmt: skip
+
+
+def _words(words: alt.Chart, across: alt.X, y_title: str, side: str) -> alt.Chart:
+    """The words of one side, beside their blocks."""
+    left = side == "left"
+    label = words.transform_filter(f"datum.side == '{side}'").mark_text(
+        align="right" if left else "left", dx=-6 if left else 6, baseline="middle", fontSize=14,
+        limit=alt.ExprRef("width * 0.21"), color=alt.ExprRef(_INK),
+    )  # fmt: skip
+    middle = alt.Y("middle", type="quantitative", title=y_title)
+    return label.encode(across, middle, text="word:N")
+
+
+def _stacked(masses: pd.Series) -> pd.DataFrame:
+    """The words of one side below each other, as high as their masses: low and high in [0, 1]."""
+    gap = _GAP if len(masses) < 12 else _GAP * 12 / len(masses) / 2
+    height = (1 - gap * (len(masses) - 1)) / masses.sum()
+    high = height * masses.cumsum() + gap * np.arange(len(masses))
+    return pd.DataFrame({"low": high - height * masses, "high": high, "mass": masses})
+
+
+def _blocks(places: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """A block for each word, and how far its label reaches."""
+    found = []
+    for side, edge, inward, reach in (("left", 0, 0.02, -0.4), ("right", 1, 0.98, 1.4)):
+        place = places[side].rename_axis("word").reset_index()
+        keys = side + ":" + place["word"].astype(str)
+        middle = (place["low"] + place["high"]) / 2
+        found.append(
+            place.assign(side=side, key=keys, x=edge, x2=inward, reach=reach, middle=middle)
+        )
+    return pd.concat(found, ignore_index=True)
+
+
+def _bands(
+    table: pd.DataFrame, source: str, target: str, mass: str, cost: str,
+    places: Mapping[str, pd.DataFrame],
+) -> pd.DataFrame:  # fmt: skip
+    """The outline of every ribbon: a smooth step from its place on the left to that on the right.
+
+    At both ends ribbons lie in the order of the words they come from or go to.
+    """
+    ends = {}
+    for side, word in (("left", source), ("right", target)):
+        place = places[side].loc[table[word]]
+        scale = float(((places[side]["high"] - places[side]["low"]) / places[side]["mass"]).max())
+        before = table.groupby(word, sort=False)[mass].cumsum() - table[mass]
+        low = place["low"].to_numpy() + scale * before.to_numpy()
+        ends[side] = low, low + scale * table[mass].to_numpy()
+    step = _ALONG**2 * (3 - 2 * _ALONG)
+    (low0, high0), (low1, high1) = ends["left"], ends["right"]
+    count = len(_ALONG)
+    return pd.DataFrame(
+        {
+            "ribbon": np.repeat(np.arange(len(table)), count),
+            "x": np.tile(0.02 + 0.96 * _ALONG, len(table)),
+            "low": (low0[:, None] + (low1 - low0)[:, None] * step).ravel(),
+            "high": (high0[:, None] + (high1 - high0)[:, None] * step).ravel(),
+            "left": np.repeat(("left:" + table[source].astype(str)).to_numpy(), count),
+            "right": np.repeat(("right:" + table[target].astype(str)).to_numpy(), count),
+            "pair": np.repeat((table[source] + " → " + table[target]).to_numpy(), count),
+            mass: np.repeat(table[mass].to_numpy(), count),
+            cost: np.repeat(table[cost].to_numpy(), count),
+        }
+    )
 
 
 @lru_cache(maxsize=512)
@@ -355,6 +540,37 @@ def _intervals(
             place, tooltip=_tooltip(x, x_title, y, y_title)
         ),
     )
+
+
+@lru_cache(maxsize=512)
+def _ranked(
+    x: str, y: str, names: tuple, x_title: str, y_title: str,
+    x_domain: tuple[float, float] | None, spread: tuple[str, str] | None, series: str | None,
+    series_names: tuple,
+) -> dict[str, Any]:  # fmt: skip
+    label = f"({json.dumps(dict(names))})[datum.label]"
+    up = alt.Y(
+        y, type="nominal", title=None, sort=None, axis=alt.Axis(labelExpr=label, labelLimit=190)
+    )
+    across = alt.X(
+        x, type="quantitative", title=x_title, axis=_axis("linear"),
+        scale=_scale("linear", x_domain),
+    )  # fmt: skip
+    tip = [alt.Tooltip(y, type="nominal", title=y_title), _number(x, x_title)]
+    base = alt.Chart(alt.NamedData("table")).encode(up, tooltip=tip)
+    dots = base.mark_point(filled=True, size=80, opacity=1).encode(
+        across, color=_color(series, series_names, "circle")
+    )
+    if spread:
+        ends = alt.X(spread[0], type="quantitative", title=x_title), alt.X2(spread[1])
+        return _framed(base.mark_rule(strokeWidth=2, color=BLUE).encode(*ends), dots)
+    if series:
+        return _framed(dots)
+    bars = base.mark_bar(color=BLUE).encode(across)
+    text = base.mark_text(align="left", dx=4, color=alt.ExprRef(_INK)).encode(
+        across, alt.Text(x, type="quantitative", format=",")
+    )
+    return _framed(bars, text)
 
 
 def _framed(*layers: alt.Chart) -> dict[str, Any]:

@@ -8,11 +8,11 @@ from streamlit.runtime import exists, get_instance
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from core import engine, jobs, library
-from core.jobs import Job
+from core.jobs import Job, Status
 from core.knobs import Config
 from core.training import Task
 from ui import cards, seen
-from ui.i18n import t
+from ui.i18n import has, t
 from ui.numbers import pretty
 
 EVERY = 0.5  # seconds between two looks at a running job
@@ -28,7 +28,7 @@ def ready(task: Task, config: Config) -> bool:
     job = jobs.find(task, config)
     with st.container(border=True):
         if job and job.active:
-            st.markdown(t("models.trains"))
+            st.markdown(_say(task, "trains"))
             _watch(partial(_progress, job, "page", with_curve=True))
         else:
             _offer(task, config, job)
@@ -64,21 +64,29 @@ def listing() -> None:
 def _offer(task: Task, config: Config, last: Job | None) -> None:
     if seen.in_a_browser():
         engine.warm()
-    st.markdown(_ending(last) if last else t("models.untrained"))
+    st.markdown(_ending(last) if last else _say(task, "untrained"))
     times = [row.meta["seconds"] for row in library.cards() if row.meta.get("task") == task.name]
     if times:
         low, high = cards.duration(min(times)), cards.duration(max(times))
-        st.caption(t("models.took", low=low, high=high))
+        st.caption(_say(task, "took", low=low, high=high))
     st.button(
-        t("models.go_on" if last else "models.train"),
+        _say(task, "go_on" if last else "train"),
         icon=":material/model_training:",
         key=f"_train.{task.name}",
-        on_click=_submit,
+        on_click=start,
         args=(task, config),
     )
 
 
-def _submit(task: Task, config: Config) -> None:
+def _say(task: Task, name: str, **values: str) -> str:
+    """The task's own words, or those of a training."""
+    topic, _, short = task.name.partition(".")
+    own = f"{topic}.tasks.{short}.{name}"
+    return t(own if has(own) else f"models.{name}", **values)
+
+
+def start(task: Task, config: Config) -> None:
+    """Begin a job that a reader asked for, as the button of the offer does."""
     jobs.submit(task, config)
 
 
@@ -138,6 +146,8 @@ def _ending(job: Job) -> str:
     if job.trouble:
         detail = job.trouble.detail[:300].replace("`", "'").replace("\n", " ")
         return t(f"models.trouble.{job.trouble.code}", detail=f"`{detail}`")
+    if job.status is Status.DONE and not job.in_memory_only:
+        return _say(job.task, "status.done")
     ending = "memory" if job.in_memory_only else job.status
     return t(f"models.status.{ending}", share=f"{100 * job.progress:.0f}")
 

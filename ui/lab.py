@@ -1,6 +1,7 @@
 """The verbs of a page: header, panel, player, chart, formula, claims, source, take_away."""
 
 import inspect
+import re
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from functools import cache, partial
@@ -312,3 +313,8 @@ def _mending(slug: str, item: address.Mended) -> str:
 def quoted(text: str) -> str:
     """Text from outside, short and as code: no Markdown of it is obeyed."""
     return "`" + text[:60].replace("`", "").replace("\n", " ") + "`"
+
+
+def plain(text: str) -> str:
+    """Text from outside as it is, in a table or a sentence: its Markdown is not obeyed."""
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$:])", r"\\\1", text)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import unicodedata
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -898,3 +899,15 @@ def test_nobody_waits_long_for_a_silent_hub(
     assert notice is not None
     assert notice.code == "hub-unreachable"
     assert time.monotonic() - started < 3
+
+
+def test_numbered_texts_are_the_static_vectors_without_copies(embedded: TokenEncoder) -> None:
+    texts = [*TEXTS, "  ", "word " * 2000]
+    numbers = embedded.numbered(texts)
+    assert len(numbers[-2]) == 0
+    for text, ids in zip(TEXTS + texts[-1:], numbers[:-2] + numbers[-1:], strict=True):
+        alone = embedded.encode(text, contextual=False)
+        np.testing.assert_array_equal(embedded.embedding[ids], alone.vectors)
+        np.testing.assert_array_equal(ids != embedded.unknown_id, alone.known)
+        plain = [unicodedata.normalize("NFKC", token) for token in alone.tokens]
+        assert embedded.pieces(ids.tolist()) == plain

@@ -180,6 +180,56 @@ def test_a_heatmap_has_a_cell_per_row_and_colors_that_do_not_move() -> None:
     assert layer["encoding"]["color"]["scale"]["domain"] == [0, 1]
 
 
+def plan() -> pd.DataFrame:
+    """A plan of three moves, and one that nothing moves along."""
+    rows = [("a", "x", 0.5, 0.1), ("a", "y", 0.1, 0.2), ("b", "x", 0.0, 0.3), ("b", "y", 0.4, 0.4)]
+    return pd.DataFrame(rows, columns=["from", "to", "mass", "cost"])
+
+
+def ribbons() -> charts.Figure:
+    return charts.ribbons(
+        plan(), source="from", target="to", mass="mass", cost="cost", x_title="x", y_title="y",
+        mass_title="m", cost_title="c", domain=(0.0, 1.0),
+    )  # fmt: skip
+
+
+def test_ribbons_are_as_wide_as_their_mass_and_fill_their_words() -> None:
+    figure = ribbons()
+    alt.Chart.from_dict(figure.to_dict())
+    bands, blocks = figure.tables["ribbons"], figure.tables["words"].set_index("key")
+    assert bands.groupby("ribbon")["pair"].first().tolist() == ["a → x", "a → y", "b → y"]
+    widths = (bands["high"] - bands["low"]) / bands["mass"]
+    heights = (blocks["high"] - blocks["low"]) / blocks["mass"]
+    np.testing.assert_allclose(widths, heights.iloc[0])
+    for side in ("left", "right"):
+        ends = bands.groupby("ribbon").nth(0 if side == "left" else -1)
+        for word, inside in ends.groupby(side):
+            assert inside["low"].min() == pytest.approx(blocks.loc[word, "low"])
+            assert inside["high"].max() == pytest.approx(blocks.loc[word, "high"])
+    assert blocks["low"].min() == 0
+    assert blocks["high"].max() == pytest.approx(1)
+
+
+def test_pointing_at_a_word_leaves_its_own_ribbons() -> None:
+    drawn = ribbons().spec
+    (param,) = drawn["params"]
+    assert param["select"] == {
+        "type": "point", "on": "pointerover", "clear": "pointerout", "fields": ["key"],
+    }  # fmt: skip
+    opacity = drawn["layer"][0]["encoding"]["opacity"]
+    assert "pointed.key" in json.dumps(opacity["condition"])
+
+
+def test_a_heatmap_of_words_keeps_their_order() -> None:
+    figure = charts.heatmap(
+        plan(), x="to", y="from", value="cost", x_title="x", y_title="y", value_title="v",
+        domain=(0, 1), near=True,
+    )  # fmt: skip
+    encoding = figure.spec["layer"][0]["encoding"]
+    assert encoding["x"]["sort"] is encoding["y"]["sort"] is None
+    assert encoding["color"]["scale"]["reverse"]
+
+
 @pytest.mark.parametrize("kind", ["bars", "histogram", "intervals"])
 def test_every_other_verb_draws_a_valid_chart(kind: str) -> None:
     table = pd.DataFrame({"a": [1.0, 2.0], "b": [2.0, 3.0], "c": [4.0, 5.0], "code": ["p", "q"]})

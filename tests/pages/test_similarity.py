@@ -1,0 +1,95 @@
+"""The similarity page: its pictures react, bad input gets a sentence, scripts run."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core import similarity as core
+from tests.pages.app import charts, make_again, open_page, table, text, widget
+from ui.catalogue import words
+
+SLUG = "similarity"
+PANELS = ("plan", "bounds", "entropy", "order", "triangle", "importance")
+# The first chart of each panel, counted over the page.
+FIRST = dict(zip(PANELS, (0, 3, 4, 9, 10, 11), strict=True))
+
+
+def opened(language: str = "en", **params: Any) -> AppTest:
+    """The page from a link; panel__knob stands for similarity.panel.knob."""
+    link = {f"{SLUG}.{name.replace('__', '.')}": str(value) for name, value in params.items()}
+    return open_page(SLUG, language, **link)
+
+
+def test_every_first_picture_reacts_to_its_controls() -> None:
+    page = opened()
+    before = {panel: table(charts(page)[at]) for panel, at in FIRST.items()}
+    moved = {
+        "plan.masses": "uniform", "bounds.dim": 20, "entropy.exponent": 0.5,
+        "order.vectors": "contextual", "triangle.end": 60, "importance.language": "zh",
+    }  # fmt: skip
+    for knob, value in moved.items():
+        widget(page, f"{SLUG}.{knob}").set_value(value)
+    page.run()
+    assert not page.exception
+    for panel, at in FIRST.items():
+        assert not before[panel].equals(table(charts(page)[at]))
+
+
+def test_ribbons_carry_the_plan_that_core_computes() -> None:
+    page = opened(plan__masses="uniform", plan__cost="euclidean")
+    ribbons = table(charts(page)[0]).groupby("ribbon").first()
+    cells = core.plan(core.PlanConfig(masses="uniform", cost="euclidean")).cells
+    moved = cells[cells["mass"] > 1e-6]
+    assert ribbons["mass"].tolist() == pytest.approx(moved["mass"].tolist())
+    assert ribbons["pair"].tolist() == (moved["first"] + " → " + moved["second"]).tolist()
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize(
+    ("knobs", "code"),
+    [
+        ({"plan__first": " "}, "empty"), ({"plan__p": "1 2"}, "masses-count"),
+        ({"plan__q": "x"}, "masses-number"), ({"plan__p": "1 1 1 1 -1"}, "masses-sign"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_compared_is_refused_in_the_reader_s_words(
+    knobs: dict[str, str], code: str, language: str
+) -> None:
+    page = opened(language, **knobs)
+    assert not page.exception
+    said = words(language)[f"{SLUG}.bad.{code}"].partition("{")[0]
+    assert page.error[0].value.startswith(said)
+    assert len(charts(page)) == 7  # the other panels stand
+
+
+def test_ten_thousand_words_are_cut_with_a_word() -> None:
+    page = opened(plan__first="狗咬人" + " " * 10_000, plan__second="人咬狗")
+    assert not page.exception
+    assert "out of range" in page.info[0].value
+
+
+def test_presets_go_where_they_say() -> None:
+    page = opened()
+    for name in ("plan.negation", "bounds.rotator", "order.remedy", "triangle.opposite"):
+        widget(page, f"_preset.{SLUG}.{name}").click().run()
+    assert not page.exception
+    assert widget(page, f"{SLUG}.plan.second").value == core.EXAMPLES["negation-zh"][1]
+    assert widget(page, f"{SLUG}.bounds.source").value == "sentences"
+    assert widget(page, f"{SLUG}.order.position").value == 0.5
+    assert widget(page, f"{SLUG}.triangle.end").value == 180
+
+
+def test_the_page_says_whose_vectors_these_are() -> None:
+    assert "multilingual-e5-small" in text(opened())
+    assert "licence MIT" in text(opened())
+
+
+def test_every_panel_hands_out_a_script_that_makes_its_figures_again(tmp_path: Path) -> None:
+    page = opened(triangle__end=60)
+    make_again(page, SLUG, PANELS, tmp_path)
+    made = pd.read_csv(tmp_path / "triangle" / "curves.csv")
+    pd.testing.assert_frame_equal(made, core.triangle(core.TriangleConfig(end=60)).curves)
+    assert {path.parent.name for path in tmp_path.glob("*/*.html")} == set(PANELS)
