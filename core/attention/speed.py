@@ -23,10 +23,12 @@ import torch
 from torch import Tensor
 
 from core.attention import forms
+from core.attention.counting import exponent
 from core.attention.linear import linear_attention
 from core.attention.peak import peak_megabytes
 from core.attention.softmax import softmax_attention, softmax_weights
 from core.knobs import Choice, Config, Range
+from core.runs import trained
 from core.store import Tensors
 from core.tables import load_table
 from core.training import Snapshot, Task
@@ -69,17 +71,16 @@ class AssociativityConfig(Config):
 class Speed:
     """The curves, and what follows from them."""
 
-    curves: pd.DataFrame  # curve, n, value, low, high
-    table: pd.DataFrame  # form, slope, exponent as theory has it
-    crossing: float  # n from which on linear attention is cheaper than fused softmax; NaN: nowhere
-    written_crossing: float  # the same beside softmax written out
-    width: int  # the crossing of the multiplications
+    curves: pd.DataFrame  # n, value, curve: the median of a form; seconds or megabytes
+    table: pd.DataFrame  # form, exponent, n, value, low, high: the last ones at its longest n
+    crossing: float  # n from which on "linear" costs less than "fused"; NaN if it never does
+    written: float  # the same beside softmax written out
     machine: Mapping[str, str | int]
 
 
 # Beyond these lengths a form takes minutes, or more memory than a laptop has.
 LONGEST = {"written": 4096, "left": 4096, "cumulative": 2048, "recurrent": 2048}
-THEORY = {"fused": 2, "written": 2, "left": 2, "linear": 1, "cumulative": 1, "recurrent": 1}
+FITTED = 512  # tokens: the exponents are fitted from here on
 
 
 def attentions(causal: bool) -> dict[str, Form]:
@@ -173,7 +174,55 @@ def shipped_speed(config: SpeedConfig) -> tuple[pd.DataFrame, dict[str, str | in
     return rows.drop(columns=["causal", "backward"]).reset_index(drop=True), about
 
 
+def associativity(config: AssociativityConfig) -> Speed:
+    """Time or memory of every form; raises ValueError if what ships is damaged."""
+    if config.measured == "here":
+        rows = table_of(config.task, trained(SPEED, config.task).tensors["rows"])
+        about = machine()
+    else:
+        rows, about = shipped_speed(config.task)
+    unit = {"time": "seconds", "memory": "megabytes"}[config.quantity]
+    rows = rows[rows[unit] > 0]  # no answer, or less than the noise
+    return Speed(
+        curves=rows.rename(columns={"form": "curve", unit: "value"})[["curve", "n", "value"]],
+        table=_summary(rows, unit),
+        crossing=crossing(rows, unit, "fused"),
+        written=crossing(rows, unit, "written"),
+        machine=about,
+    )
+
+
+def crossing(rows: pd.DataFrame, unit: str, other: str) -> float:
+    """The n from which on "linear" takes less than another form, between two that were measured.
+
+    The least n measured if it always does; NaN if at the longest it still does not.
+    """
+    by_form = rows.pivot(index="n", columns="form", values=unit)[["linear", other]].dropna()
+    gaps = np.log(by_form["linear"] / by_form[other]).to_numpy()
+    sizes = by_form.index.to_numpy(float)
+    more = np.flatnonzero(gaps > 0)
+    if len(more) == 0:
+        return float(sizes[0])
+    last = more[-1]
+    if last + 1 == len(sizes):
+        return math.nan
+    share = gaps[last] / (gaps[last] - gaps[last + 1])
+    return float(sizes[last] ** (1 - share) * sizes[last + 1] ** share)
+
+
 SPEED = Task("attention.speed", 1, SpeedConfig, lambda config: json.dumps(machine()), measure)
+
+
+def _summary(rows: pd.DataFrame, unit: str) -> pd.DataFrame:
+    """Exponents fitted where overheads have faded: at the longer half of a form's lengths."""
+    found = []
+    for form, of_form in rows.groupby("form", sort=False):
+        tail = of_form[of_form["n"] >= min(FITTED, of_form["n"].max() / 4)]
+        slope = exponent(tail["n"].tolist(), tail[unit].tolist()) if len(tail) > 1 else math.nan
+        last = of_form.iloc[-1]
+        found.append((form, slope, int(last["n"]), last[unit], last["low"], last["high"]))
+    table = pd.DataFrame(found, columns=["form", "exponent", "n", "value", "low", "high"])
+    return table if unit == "seconds" else table.drop(columns=["low", "high"])
 
 
 def _written(q: Tensor, k: Tensor, v: Tensor, *, causal: bool) -> Tensor:
