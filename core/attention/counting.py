@@ -29,7 +29,7 @@ def largest_tensor(run: Callable[[], object]) -> int:
     return seen.size
 
 
-def exponent(sizes: Sequence[float], values: Sequence[float]) -> float:
+def exponent(sizes: Sequence[int | float], values: Sequence[int | float]) -> float:
     """The slope of the line through the points, both axes logarithmic."""
     return float(np.polyfit(np.log(sizes), np.log(values), 1)[0])
 
