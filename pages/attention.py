@@ -250,7 +250,7 @@ def drift(config: core.DriftConfig) -> None:
         y_title=t("attention.drift.error"), x_scale="log", y_scale="log",
         alt=t("attention.drift.alt", dtype=result.worst, error=pretty(result.error, 2)),
     )  # fmt: skip
-    st.markdown(t("attention.drift.found", dtype=result.worst, error=pretty(100 * result.error, 2)))
+    st.markdown(t("attention.drift.found", dtype=result.worst, error=pretty(result.error, 2)))
     lab.table(result.last, SLUG, digits=2)
 
 

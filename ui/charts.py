@@ -86,7 +86,7 @@ COLORS: Mapping[str, str] = {
     "trained": BLUE,
 }
 HEIGHT = 360
-TALL = 450  # a matrix has names on two sides
+TALL = 450  # of a matrix with long names on two sides
 ScaleKind = Literal["linear", "log", "symlog"]
 
 
@@ -336,7 +336,9 @@ def _matrix(
         _number(value, value_title),
     ]
     cells = alt.Chart(alt.NamedData("table")).mark_rect()
-    return _framed(cells.encode(across, down, shade, tooltip=tip)) | {"height": TALL}
+    return _framed(cells.encode(across, down, shade, tooltip=tip)) | {
+        "height": TALL if wide else HEIGHT
+    }
 
 
 @lru_cache(maxsize=512)

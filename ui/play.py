@@ -5,6 +5,7 @@ and slider show the same states.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import streamlit as st
 
@@ -23,35 +24,36 @@ _motion = st.components.v2.component(
 def play(key: str, label: str, knob: Knob, frame: Callable[[], None]) -> None:
     """The buttons and the slider of a knob, and below them what `frame` draws of its value.
 
-    `key` is the knob's entry in the session. While it plays, slider and picture are a fragment of
-    their own, which advances before it draws unless the reader has moved the slider.
+    `key` is the knob's entry in the session. While it plays the slider makes way for a bar, since
+    a browser that lags would send its old values back; bar and picture are a fragment of their own.
     """
     less = _motion(key=f"_motion.{key}", default={"less": False}, on_less_change=_heard).less
-    playing = bool(st.session_state.get(_playing(key))) and not less
+    playing = _playing(key) in st.session_state and not less
     _buttons(key, knob, playing, offer=not less)
-    drawn: list[int] = []  # the values that have been drawn since the buttons were
-
-    def moving() -> None:
-        if drawn and drawn[-1] == st.session_state[key]:
-            advance(key, knob)
-        drawn.append(st.session_state[key])
+    if not playing:
         _slider(key, label, knob)
         frame()
-        if drawn[-1] >= knob.range.high:
-            st.session_state[_playing(key)] = False
+        return
+    first = [True]  # drawn with the buttons, not by the clock
+
+    @st.fragment(run_every=EVERY)
+    def moving() -> None:
+        if not first:
+            st.session_state[_playing(key)] = advanced(st.session_state[_playing(key)], knob)
+        first.clear()
+        _to_where_it_plays(key)
+        _bar(key, label, knob)
+        frame()
+        if st.session_state[key] >= knob.range.high:
+            del st.session_state[_playing(key)]
             st.rerun()
 
-    if playing:
-        st.fragment(moving, run_every=EVERY)()
-    else:
-        _slider(key, label, knob)
-        frame()
+    moving()
 
 
-def advance(key: str, knob: Knob) -> None:
+def advanced(value: Any, knob: Knob) -> Any:
     """One step on; from the end nowhere."""
-    step = knob.range.step or 1
-    st.session_state[key] = knob.type(knob.range.nearest(st.session_state[key] + step))
+    return knob.type(knob.range.nearest(value + (knob.range.step or 1)))
 
 
 def _buttons(key: str, knob: Knob, playing: bool, *, offer: bool) -> None:
@@ -70,16 +72,39 @@ def _buttons(key: str, knob: Knob, playing: bool, *, offer: bool) -> None:
             icon=":material/skip_next:",
             key=f"_step.{key}",
             disabled=st.session_state[key] >= knob.range.high,
-            on_click=advance,
+            on_click=_step,
             args=(key, knob),
         )
 
 
-def _toggle(key: str, knob: Knob, playing: bool) -> None:
+def _step(key: str, knob: Knob) -> None:
+    _stop(key)
+    st.session_state[key] = advanced(st.session_state[key], knob)
+
+
+def _toggle(key: str, knob: Knob, play: bool) -> None:
     """Play or pause; from the end it plays from the beginning."""
-    st.session_state[_playing(key)] = playing
-    if playing and st.session_state[key] >= knob.range.high:
-        st.session_state[key] = knob.type(knob.range.low)
+    if not play:
+        _stop(key)
+        return
+    value, at_the_end = st.session_state[key], st.session_state[key] >= knob.range.high
+    st.session_state[_playing(key)] = knob.type(knob.range.low) if at_the_end else value
+
+
+def _stop(key: str) -> None:
+    """Leave the knob where the playing has come to."""
+    if _playing(key) in st.session_state:
+        _to_where_it_plays(key)
+        del st.session_state[_playing(key)]
+
+
+def _to_where_it_plays(key: str) -> None:
+    st.session_state[key] = st.session_state[_playing(key)]
+
+
+def _bar(key: str, label: str, knob: Knob) -> None:
+    value, low, high = st.session_state[key], knob.range.low, knob.range.high
+    st.progress((value - low) / (high - low), text=f"{label}: {value} / {high}")
 
 
 def _slider(key: str, label: str, knob: Knob) -> None:
@@ -92,4 +117,5 @@ def _heard() -> None:
 
 
 def _playing(key: str) -> str:
+    """The session's entry for where the playing is; there while it plays."""
     return f"_playing.{key}"

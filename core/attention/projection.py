@@ -12,7 +12,7 @@ Axes: b sequences, n tokens, d width, m projections.
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Annotated
 
 import pandas as pd
@@ -37,7 +37,6 @@ COUNTS = (4, 8, 16, 32, 64, 128, 256)  # of projections, as far as there are tok
 DRAWS = 8  # sequences that an error is measured on, each with a random E and F of its own
 EVERY = 10  # steps between two snapshots
 HALF = 0.5  # a relative error of 1 is what an output of zeros has
-ROUNDING = 1e-4
 FITS = FOLDER / "fits.json"
 
 
@@ -138,8 +137,9 @@ def fitted_error(config: FitConfig, weights: Tensors) -> float:
     return float(error(out, softmax_attention(q, k, v)))
 
 
-def random_error(q: Tensor, k: Tensor, v: Tensor, m: int, generator: torch.Generator) -> float:
+def random_error(q: Tensor, k: Tensor, v: Tensor, m: int, seed: int) -> float:
     """The relative error with random E and F, drawn for every sequence anew."""
+    generator = torch.Generator().manual_seed(seed)
     draw = partial(random_projection, m, q.shape[-2], generator=generator)
     e, f = (torch.stack([draw() for _ in q]) for _ in range(2))
     return float(error(linformer_attention(q, k, v, e, f), softmax_attention(q, k, v)))
@@ -176,54 +176,67 @@ def fit_of(config: ProjectionConfig) -> float:
 
 def projection(config: ProjectionConfig) -> Projection:
     """Random and trained projections beside the best of their rank, and what n asks of m."""
-    generator = torch.Generator().manual_seed(config.seed)
     n, m, scale = config.fit.tokens, config.fit.projections, config.fit.scale
+    generator = torch.Generator().manual_seed(config.seed)
     q, k, v = sequences(n, config.fit.dim, scale, DRAWS, generator)
-    own, cut = fit_of(config), cut_errors(q, k, v)
-    counts = [count for count in COUNTS if count <= n]
-    fits = shipped_fits()
-    fits = fits[(fits["tokens"] == n) & (fits["scale"] == scale)]
-    curves: dict[str, tuple[list[int], list[float]]] = {
-        "random": (counts, [random_error(q, k, v, count, generator) for count in counts]),
-        "cut": (counts, [float(cut[count - 1]) for count in counts]),
-        "trained": (fits["projections"].tolist(), fits["error"].tolist()),
-        "own": ([m], [own]),
-    }
+    cut, trained = cut_errors(q, k, v), fit_of(config)
     learned = PROJECTIONS.load()
     learned = learned[learned["task"] == config.task]
+    errors = pd.concat([_curves(q, k, v, config), _point(m, trained)], ignore_index=True)
     return Projection(
-        errors=pd.concat(
-            [
-                pd.DataFrame({"m": x, "value": y, "curve": curve})
-                for curve, (x, y) in curves.items()
-            ],
-            ignore_index=True,
-        ),
+        errors=errors,
         learned=learned[["pairs", "projections", "accuracy"]].reset_index(drop=True),
         needed=_needed(scale, learned),
-        random=random_error(q, k, v, m, generator),
-        cut=float(cut[m - 1]),
-        trained=own,
-        has_fit=not math.isnan(own),
+        random=random_error(q, k, v, m, config.seed),
+        cut=float(cut[m - 1]) if m < n else 0.0,
+        trained=trained,
+        has_fit=not math.isnan(trained),
     )
 
 
-def visible(value: float) -> float:
-    """NaN for an error that is nothing but rounding, which a log axis cannot show."""
-    return value if value > ROUNDING else math.nan
+def _curves(q: Tensor, k: Tensor, v: Tensor, config: ProjectionConfig) -> pd.DataFrame:
+    """The errors for m < n: with m = n a fit begins, and a cut ends, without any."""
+    n, scale = config.fit.tokens, config.fit.scale
+    counts, cut, fits = [m for m in COUNTS if m < n], cut_errors(q, k, v), shipped_fits()
+    fits = fits[(fits["tokens"] == n) & (fits["scale"] == scale)].set_index("projections")
+    curves = {
+        "random": [random_error(q, k, v, m, config.seed) for m in counts],
+        "cut": [float(cut[m - 1]) for m in counts],
+        "trained": [float(error) for error in fits["error"][counts]],
+    }
+    return pd.concat(
+        [
+            pd.DataFrame({"m": counts, "value": errors, "curve": name})
+            for name, errors in curves.items()
+        ]
+    )
+
+
+def _point(m: int, error: float) -> pd.DataFrame:
+    """The chosen fit, if it is there and a log axis can show it."""
+    rows = [(m, error, "own")] if error > 0 else []
+    return pd.DataFrame(rows, columns=["m", "value", "curve"])
 
 
 def _needed(scale: float, learned: pd.DataFrame) -> pd.DataFrame:
     """For every n: the least m that is enough, three ways."""
     fits = shipped_fits()
-    rows = []
-    for n in (int(length) for length in LENGTHS):
-        q, k, v = sequences(n, FitConfig().dim, scale, 2, torch.Generator().manual_seed(0))
-        cut = int((cut_errors(q, k, v) > HALF).sum()) + 1
-        good = fits[(fits["tokens"] == n) & (fits["scale"] == scale) & (fits["error"] <= HALF)]
-        right = learned[(learned["pairs"] == n) & (learned["accuracy"] >= ENOUGH)]
-        rows.append((n, cut, good["projections"].min(), right["projections"].min()))
-    return pd.DataFrame(rows, columns=["tokens", "cut", "trained", "recall"])
+    good = fits[(fits["scale"] == scale) & (fits["error"] <= HALF)]
+    trained = good.groupby("tokens")["projections"].min()
+    recall = learned[learned["accuracy"] >= ENOUGH].groupby("pairs")["projections"].min()
+    lengths = sorted({*learned["pairs"], *map(int, LENGTHS)})
+    cut = [cut_needed(n, scale) for n in lengths]
+    return pd.DataFrame(
+        {"tokens": lengths, "cut": cut, "trained": trained.reindex(lengths).to_numpy(),
+         "recall": recall.reindex(lengths).to_numpy()}
+    )  # fmt: skip
+
+
+@lru_cache
+def cut_needed(n: int, scale: float) -> int:
+    """The least m at which softmax matrices of n random tokens, cut to rank m, err by half."""
+    q, k, v = sequences(n, FitConfig().dim, scale, DRAWS, torch.Generator().manual_seed(0))
+    return int((cut_errors(q, k, v) > HALF).sum()) + 1
 
 
 def _step(
