@@ -80,8 +80,7 @@ def _offer(task: Task, config: Config, last: Job | None) -> None:
 
 def _say(task: Task, name: str, **values: str) -> str:
     """The task's own words, or those of a training."""
-    topic, _, short = task.name.partition(".")
-    own = f"{topic}.tasks.{short}.{name}"
+    own = cards.key(task.name, name)
     return t(own if has(own) else f"models.{name}", **values)
 
 
