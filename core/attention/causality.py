@@ -18,7 +18,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from core.attention.features import FEATURE_MAPS, favor, random_directions
+from core.attention.features import favor, random_directions
 from core.attention.linear import linear_attention
 from core.attention.lowrank import (
     causal_efficient_attention,
@@ -96,7 +96,7 @@ def forms(tokens: int, dim: int, generator: torch.Generator) -> dict[str, Form]:
         for _ in range(2)
     )
     random = favor(random_directions(dim, 4 * dim, generator)).key
-    maps = {name: FEATURE_MAPS[name].key for name in KERNELS if name != "favor"} | {"favor": random}
+    maps = {name: name for name in KERNELS} | {"favor": random}  # the same random ones each time
     return {
         "softmax": partial(softmax_attention, causal=True),
         **{

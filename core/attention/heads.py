@@ -96,7 +96,7 @@ def _shipped(text: str, index: int) -> Layer:
     tensors, tokens = _files()
     code = next(code for code, sentence in SENTENCES.items() if sentence == text)
     q, k = (tensors[f"{code}.{name}"][index].astype(np.float32) for name in ("queries", "keys"))
-    scores = torch.from_numpy(q @ k.swapaxes(-1, -2) / np.sqrt(q.shape[-1]))
+    scores = torch.from_numpy(q @ k.swapaxes(-1, -2)) / q.shape[-1] ** 0.5
     known = np.ones(len(tokens[code]), dtype=bool)
     return Layer(tuple(tokens[code]), known, False, scores.softmax(dim=-1).numpy(), q, k)
 
