@@ -25,7 +25,7 @@ from benchmarks.figures import Figure, Target, table
 from benchmarks.server import ROOT
 from core.attention import elu, linear_attention, softmax_attention
 from core.attention.peak import peak_megabytes
-from core.attention.speed import SpeedConfig, inputs, machine, once
+from core.attention.speed import SpeedConfig, Tokens, inputs, machine, once
 
 RESULTS = ROOT / "benchmarks" / "results"
 SIZES = (128, 256, 384, 512, 1024, 4096, 16384, 65536)
@@ -134,7 +134,7 @@ def memory(longest: int) -> list[Figure]:
         for n in (size for size in SIZES if FITTED <= size <= min(longest, 65536)):
             for code in ("linear", "fused"):
                 if code == "linear" or n <= 16384:
-                    taken[code, n] = peak_megabytes(code, n, config)
+                    taken[code, n] = peak_megabytes([code], n, config)[0]
         names = {"linear": "chunkwise", "fused": "fused softmax"}
         for (code, n), megabytes in taken.items():
             limited = (code, n, backward) == ("linear", 16384, False)
@@ -227,7 +227,7 @@ def _turns(n: int, rounds: int) -> int:
     return rounds if n <= 4096 or _cuda() else 2 if n <= 16384 else 1
 
 
-def _milliseconds(form: Form, qkv: tuple[Tensor, ...], backward: bool) -> float:
+def _milliseconds(form: Form, qkv: Tokens, backward: bool) -> float:
     clock = time.perf_counter if _cuda() else time.process_time
     _wait()
     started = clock()
@@ -236,8 +236,9 @@ def _milliseconds(form: Form, qkv: tuple[Tensor, ...], backward: bool) -> float:
     return 1e3 * (clock() - started)
 
 
-def _on_device(qkv: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    return tuple(x.cuda().bfloat16() for x in qkv) if _cuda() else qkv
+def _on_device(qkv: Tokens) -> Tokens:
+    q, k, v = qkv
+    return (q.cuda().bfloat16(), k.cuda().bfloat16(), v.cuda().bfloat16()) if _cuda() else qkv
 
 
 def _wait() -> None:

@@ -65,7 +65,17 @@ TOPICS: tuple[Topic, ...] = (
             _arxiv("Santurkar et al. 2018", "1805.11604"),
         ),
     ),
-    Topic("attention", 7546, "2020-07-04", (_arxiv("Katharopoulos et al. 2020", "2006.16236"),)),
+    Topic(
+        "attention",
+        7546,
+        "2020-07-04",
+        (
+            _arxiv("Katharopoulos et al. 2020", "2006.16236"),
+            _arxiv("Shen et al. 2018", "1812.01243"),
+            _arxiv("Wang et al. 2020", "2006.04768"),
+        ),
+        equations=10,
+    ),
     Topic(
         "similarity",
         7388,

@@ -147,6 +147,35 @@ def scales(config: core.ScalesConfig) -> None:
     lab.table(result.table, SLUG, digits=3)
 
 
+def associativity(config: core.AssociativityConfig) -> None:
+    """Time and memory against length, measured on this machine if asked for."""
+    if config.measured == "here" and not jobs.ready(core.SPEED, config.task):
+        return
+    result = lab.compute(core.associativity, config)
+    crossing = (
+        pretty(result.crossing, 3) if result.crossing > 0 else t("attention.associativity.no")
+    )
+    written = pretty(result.written, 3) if result.written > 0 else t("attention.associativity.no")
+    lab.chart(
+        charts.lines, result.curves, x="n", y="value", series="curve",
+        names=series(result.curves["curve"]), points=("crossing", "theory"),
+        x_title=t("attention.associativity.n"),
+        y_title=t(f"attention.associativity.{config.quantity}"),
+        x_scale="log", y_scale="log",
+        alt=t("attention.associativity.alt", crossing=crossing),
+    )  # fmt: skip
+    st.markdown(
+        t(
+            f"attention.associativity.found_{config.quantity}",
+            crossing=crossing,
+            written=written,
+            width=config.width if config.measured == "here" else core.SpeedConfig().width,
+        )
+    )
+    lab.table(result.table, SLUG, digits=3)
+    st.caption(t("attention.associativity.machine", **result.machine))
+
+
 def causality(config: core.CausalityConfig) -> None:
     """Change one token, and see what moves before it."""
     result = lab.compute(core.causality, config)
@@ -332,6 +361,16 @@ lab.panel(
         "cosine": lambda now: replace(now, kernel="cosine"),
         "signed": lambda now: core.MatricesConfig(kernel="identity"),
         "full": lambda now: core.MatricesConfig(causal=True),
+    },
+)
+lab.panel(
+    SLUG,
+    core.AssociativityConfig,
+    associativity,
+    presets={
+        "training": lambda now: replace(now, backward=True),
+        "memory": lambda now: replace(now, quantity="memory"),
+        "whole": lambda now: core.AssociativityConfig(measured=now.measured, causal=False),
     },
 )
 lab.panel(

@@ -69,6 +69,7 @@ from core.attention.speed import (
     AssociativityConfig,
     Speed,
     SpeedConfig,
+    associativity,
 )
 from core.attention.state import State, recurrent_state, recurrent_step
 
@@ -114,6 +115,7 @@ __all__ = [
     "State",
     "UnsafeDenominator",
     "accuracy",
+    "associativity",
     "attention_matrix",
     "bracketed",
     "capacity",

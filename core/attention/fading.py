@@ -25,7 +25,7 @@ def fading_attention(
     k: Tensor,
     v: Tensor,
     *,
-    decay: float | Tensor = 1.0,
+    decay: int | float | Tensor = 1.0,
     form: str = "chunkwise",
     chunk_size: int | None = None,
 ) -> Float[Tensor, "*batch n c"]:
@@ -47,7 +47,7 @@ def delta_attention(
     k: Tensor,
     v: Tensor,
     *,
-    strength: float | Tensor = 1.0,
+    strength: int | float | Tensor = 1.0,
     form: str = "chunkwise",
     chunk_size: int | None = None,
 ) -> Float[Tensor, "*batch n c"]:
@@ -127,7 +127,7 @@ def _checked(
     form: str,
     chunk_size: int | None,
     name: str,
-    rate: float | Tensor,
+    rate: int | float | Tensor,
     most: float,
 ) -> Tensor:
     """The rate as [..., 1, 1], after a look at everything."""

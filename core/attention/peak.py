@@ -1,6 +1,6 @@
 """How much memory an attention takes at most, measured in a process of its own.
 
-`python -m core.attention.peak FORM N '{"causal": true, ...}'` prints megabytes beyond the inputs.
+`python -m core.attention.peak FORM,FORM N '{"causal": true, ...}'` prints megabytes, a line a form.
 Linux tells a process its peak and lets it start anew; elsewhere there is no answer, and NaN.
 """
 
@@ -9,6 +9,7 @@ import json
 import math
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,16 +20,17 @@ STATUS, RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 ROOT = Path(__file__).parents[2]
 
 
-def peak_megabytes(form: str, n: int, config: "SpeedConfig") -> float:
-    """The most that one pass takes beyond its inputs; its output is part of it."""
+def peak_megabytes(forms: Sequence[str], n: int, config: "SpeedConfig") -> list[float]:
+    """The most that a pass of each form takes beyond its inputs; its output is part of it."""
+    unknown = [math.nan] * len(forms)
     if not RESET.exists():
-        return math.nan
-    command = [sys.executable, "-m", "core.attention.peak", form, str(n)]
+        return unknown
+    command = [sys.executable, "-m", "core.attention.peak", ",".join(forms), str(n)]
     settings = json.dumps(dataclasses.asdict(config))
     ended = subprocess.run(
         [*command, settings], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    return float(ended.stdout) if ended.returncode == 0 else math.nan
+    return [float(line) for line in ended.stdout.split()] if ended.returncode == 0 else unknown
 
 
 def measured(form: str, n: int, config: "SpeedConfig") -> float:
@@ -55,4 +57,5 @@ if __name__ == "__main__":
     from core.attention.speed import SpeedConfig
 
     torch.set_num_threads(1)
-    print(measured(sys.argv[1], int(sys.argv[2]), SpeedConfig(**json.loads(sys.argv[3]))))
+    for form in sys.argv[1].split(","):
+        print(measured(form, int(sys.argv[2]), SpeedConfig(**json.loads(sys.argv[3]))))

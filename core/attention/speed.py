@@ -1,4 +1,4 @@
-"""What an attention costs on this machine: seconds and memory against the number of tokens.
+"""What an attention costs on this machine: processor time and memory against its length.
 
 All forms are measured in turn, round after round, so that a busy moment hits them all. It is a task
 like a training: it runs in the background, can be stopped and goes on, and its table is kept.
@@ -11,7 +11,7 @@ import math
 import os
 import platform
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,11 +22,12 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from core.attention import forms
+from core.attention.counting import exponent
 from core.attention.linear import linear_attention
 from core.attention.peak import peak_megabytes
 from core.attention.softmax import softmax_attention, softmax_weights
 from core.knobs import Choice, Config, Range
+from core.runs import trained
 from core.store import Tensors
 from core.tables import load_table
 from core.training import Snapshot, Task
@@ -34,8 +35,9 @@ from core.training import Snapshot, Task
 SHIPPED = Path(__file__).parents[2] / "pretrained" / "attention" / "speed.json"
 SIZES = (64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384)
 ROUNDS = 5
-WEIGHED = 256  # tokens from which on memory is more than the noise of a process
+NOISE = {"seconds": 0.0, "megabytes": 1.0}
 Form = Callable[[Tensor, Tensor, Tensor], Tensor]
+Tokens = tuple[Tensor, Tensor, Tensor]
 
 
 @dataclass(frozen=True)
@@ -69,17 +71,16 @@ class AssociativityConfig(Config):
 class Speed:
     """The curves, and what follows from them."""
 
-    curves: pd.DataFrame  # curve, n, value, low, high
-    table: pd.DataFrame  # form, slope, exponent as theory has it
-    crossing: float  # n from which on linear attention is cheaper than fused softmax; NaN: nowhere
-    written_crossing: float  # the same beside softmax written out
-    width: int  # the crossing of the multiplications
+    curves: pd.DataFrame  # n, value, curve: the median of a form; seconds or megabytes
+    table: pd.DataFrame  # form, exponent, n, value, low, high: the last ones at its longest n
+    crossing: float  # n from which on "linear" costs less than "fused"; NaN if it never does
+    written: float  # the same beside softmax written out
     machine: Mapping[str, str | int]
 
 
 # Beyond these lengths a form takes minutes, or more memory than a laptop has.
-LONGEST = {"written": 4096, "left": 4096, "cumulative": 2048, "recurrent": 2048}
-THEORY = {"fused": 2, "written": 2, "left": 2, "linear": 1, "cumulative": 1, "recurrent": 1}
+LONGEST = {"cumulative": 1024, "steps": 1024}
+FITTED = 512  # tokens: the exponents are fitted from here on
 
 
 def attentions(causal: bool) -> dict[str, Form]:
@@ -87,49 +88,52 @@ def attentions(causal: bool) -> dict[str, Form]:
     found: dict[str, Form] = {
         "fused": partial(softmax_attention, causal=causal),
         "written": partial(_written, causal=causal),
-        "left": partial(_left, causal=causal),
         "linear": partial(linear_attention, causal=causal),
     }
-    if causal:
-        found |= {
-            form: partial(linear_attention, causal=True, form=form)
-            for form in ("cumulative", "recurrent")
-        }
-    return found
+    if not causal:
+        return {**found, "left": _left}
+    return found | {
+        "cumulative": partial(linear_attention, causal=True, form="cumulative"),
+        "steps": partial(linear_attention, causal=True, form="recurrent"),
+    }
 
 
 def measure(config: SpeedConfig, state: Tensors | None = None) -> Iterator[Snapshot]:
-    """Time every form at every length, then its memory; one snapshot a form and length.
+    """Time and weigh every form, one snapshot a length.
 
     Rows of the result: form (its place in `attentions`), n, seconds of each round, megabytes.
     """
     found = attentions(config.causal)
-    points = [
-        (form, n) for n in SIZES for form in found if n <= min(config.longest, LONGEST.get(form, n))
-    ]
+    sizes = [n for n in SIZES if n <= config.longest]
     rows = state["rows"].tolist() if state else []
-    for form, n in points[len(rows) :]:
-        seconds = timed(found[form], inputs(config, n), config.backward)
-        megabytes = peak_megabytes(form, n, config) if n >= WEIGHED else math.nan
-        rows.append([float(list(found).index(form)), float(n), *seconds, megabytes])
+    measured = len({row[1] for row in rows})
+    for done, n in enumerate(sizes[measured:], measured + 1):
+        chosen = [form for form in found if n <= LONGEST.get(form, n)]
+        seconds = timed([found[form] for form in chosen], inputs(config, n), config.backward)
+        megabytes = peak_megabytes(chosen, n, config)
+        rows += [
+            [float(list(found).index(form)), float(n), *times, weight]
+            for form, times, weight in zip(chosen, seconds, megabytes, strict=True)
+        ]
         keep = partial(_kept, torch.tensor(rows, dtype=torch.float64))
-        metrics = {"tokens": float(n), "seconds": float(np.median(seconds))}
-        yield Snapshot(len(rows), len(points), metrics, weights=keep, state=keep)
+        metrics = {"tokens": float(n), "seconds": float(np.sum(seconds))}
+        yield Snapshot(done, len(sizes), metrics, weights=keep, state=keep)
 
 
-def timed(form: Form, qkv: tuple[Tensor, ...], backward: bool, rounds: int = ROUNDS) -> list[float]:
-    """Seconds of each round, after one that is not counted."""
-    return [_seconds(form, qkv, backward) for _ in range(rounds + 1)][1:]
+def timed(forms: Sequence[Form], qkv: Tokens, backward: bool) -> list[list[float]]:
+    """Seconds of each form in each round, forms in turn, after a round that is not counted."""
+    rounds = [[_seconds(form, qkv, backward) for form in forms] for _ in range(ROUNDS + 1)]
+    return [list(times) for times in zip(*rounds[1:], strict=True)]
 
 
-def inputs(config: SpeedConfig, n: int) -> tuple[Tensor, Tensor, Tensor]:
+def inputs(config: SpeedConfig, n: int) -> Tokens:
     """Random q, k, v of one sequence; q scaled by 1/sqrt(d), as softmax has it."""
     generator = torch.Generator().manual_seed(0)
     q, k, v = torch.randn(3, 1, config.heads, n, config.width, generator=generator)
     return q / config.width**0.5, k, v
 
 
-def once(form: Form, qkv: tuple[Tensor, ...], backward: bool) -> None:
+def once(form: Form, qkv: Tokens, backward: bool) -> None:
     """One pass, with the gradient of the sum of all outputs if asked for."""
     if not backward:
         with torch.no_grad():
@@ -168,27 +172,94 @@ def shipped_speed(config: SpeedConfig) -> tuple[pd.DataFrame, dict[str, str | in
     """The measurement that ships, of width 64. Raises ValueError if it is missing or damaged."""
     columns = ("causal", "backward", "form", "n", "low", "seconds", "high", "megabytes")
     table = load_table(SHIPPED, columns)
-    rows = table[(table["causal"] == config.causal) & (table["backward"] == config.backward)]
+    of_it = (table["causal"] == config.causal) & (table["backward"] == config.backward)
+    rows = table[of_it & table["form"].isin(attentions(config.causal))]
     about = json.loads(SHIPPED.read_text(encoding="utf-8"))["machine"]
     return rows.drop(columns=["causal", "backward"]).reset_index(drop=True), about
 
 
+def associativity(config: AssociativityConfig) -> Speed:
+    """Time or memory of every form; raises ValueError if what ships is damaged."""
+    if config.measured == "here":
+        rows = table_of(config.task, trained(SPEED, config.task).tensors["rows"])
+        about = machine()
+    else:
+        rows, about = shipped_speed(config.task)
+    unit = {"time": "seconds", "memory": "megabytes"}[config.quantity]
+    rows = rows[rows[unit] > NOISE[unit]]  # memory: no answer, or no more than a process wavers
+    crossings = {other: crossing(rows, unit, other) for other in ("fused", "written")}
+    marks = {"crossing": crossings["fused"]}
+    if not config.causal:
+        marks["theory"] = float(config.task.width if config.measured == "here" else 64)
+    return Speed(
+        curves=_curves(rows, unit, marks),
+        table=_summary(rows, unit),
+        crossing=crossings["fused"],
+        written=crossings["written"],
+        machine=about,
+    )
+
+
+def crossing(rows: pd.DataFrame, unit: str, other: str) -> float:
+    """The n from which on "linear" takes less than another form, between two that were measured.
+
+    The least n measured if it always does; NaN if at the longest it still does not.
+    """
+    by_form = rows.pivot(index="n", columns="form", values=unit)[["linear", other]].dropna()
+    gaps = (by_form["linear"] / by_form[other]).map(math.log).to_numpy()
+    sizes = by_form.index.to_numpy(float)
+    more = np.flatnonzero(gaps > 0)
+    if len(more) == 0:
+        return float(sizes[0])
+    last = more[-1]
+    if last + 1 == len(sizes):
+        return math.nan
+    share = gaps[last] / (gaps[last] - gaps[last + 1])
+    return float(sizes[last] ** (1 - share) * sizes[last + 1] ** share)
+
+
 SPEED = Task("attention.speed", 1, SpeedConfig, lambda config: json.dumps(machine()), measure)
+
+
+def _curves(rows: pd.DataFrame, unit: str, marks: Mapping[str, float]) -> pd.DataFrame:
+    """Every form at every length, NaN where it was not measured; marks lie on "linear"."""
+    by_form = rows.pivot(index="n", columns="form", values=unit)[list(rows["form"].unique())]
+    curves = by_form.reset_index().melt("n", var_name="curve", value_name="value")
+    linear = by_form["linear"].dropna()
+    points = [
+        (n, float(np.exp(np.interp(math.log(n), np.log(linear.index), np.log(linear)))), mark)
+        for mark, n in marks.items()
+        if not math.isnan(n)
+    ]
+    marked = pd.DataFrame(points, columns=["n", "value", "curve"])
+    return pd.concat([curves[["n", "value", "curve"]].astype({"n": float}), marked])
+
+
+def _summary(rows: pd.DataFrame, unit: str) -> pd.DataFrame:
+    """Exponents fitted where overheads have faded: at the longer half of a form's lengths."""
+    found = []
+    for form, of_form in rows.groupby("form", sort=False):
+        tail = of_form[of_form["n"] >= min(FITTED, of_form["n"].max() / 4)]
+        slope = exponent(tail["n"].tolist(), tail[unit].tolist()) if len(tail) > 1 else math.nan
+        last = of_form.iloc[-1]
+        found.append((form, slope, int(last["n"]), last[unit], last["low"], last["high"]))
+    table = pd.DataFrame(found, columns=["form", "exponent", "n", "value", "low", "high"])
+    return table if unit == "seconds" else table.drop(columns=["low", "high"])
 
 
 def _written(q: Tensor, k: Tensor, v: Tensor, *, causal: bool) -> Tensor:
     return softmax_weights(q, k, causal=causal) @ v
 
 
-def _left(q: Tensor, k: Tensor, v: Tensor, *, causal: bool) -> Tensor:
+def _left(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """(q k^T) v: no softmax, the brackets still on the left."""
-    return forms.quadratic(q, k, v, causal=causal)[0]
+    return (q @ k.mT) @ v
 
 
-def _seconds(form: Form, qkv: tuple[Tensor, ...], backward: bool) -> float:
-    started = time.perf_counter()
+def _seconds(form: Form, qkv: Tokens, backward: bool) -> float:
+    started = time.process_time()  # what other programs take is not counted
     once(form, qkv, backward)
-    return time.perf_counter() - started
+    return time.process_time() - started
 
 
 def _kept(rows: Tensor) -> Tensors:

@@ -1,0 +1,34 @@
+"""Measure what every form of attention costs here, and keep the table that its page shows first.
+
+Writes pretrained/attention/speed.json. Run from the repository root on an idle machine:
+`python scripts/measure_attention_speed.py` (about ten minutes).
+"""
+
+import itertools
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import pandas as pd
+import torch
+
+from core.attention.speed import SHIPPED, SpeedConfig, machine, measure, table_of
+from core.tables import save_table
+
+
+def main() -> None:
+    """One thread, as the dashboard runs."""
+    torch.set_num_threads(1)
+    tables = []
+    for causal, backward in itertools.product((True, False), (False, True)):
+        config = SpeedConfig(causal=causal, backward=backward)
+        for snapshot in measure(config):
+            print(f"{config}: {snapshot.done} / {snapshot.total}", file=sys.stderr)
+        rows = table_of(config, snapshot.weights()["rows"])
+        tables.append(rows.assign(causal=causal, backward=backward))
+    save_table(SHIPPED, pd.concat(tables, ignore_index=True), {"machine": machine()})
+
+
+if __name__ == "__main__":
+    main()
