@@ -43,6 +43,7 @@ def matrices(config: core.MatricesConfig) -> None:
 
 def heads(config: core.HeadsConfig) -> None:
     """A trained head on the reader's sentence, and a kernel on its own queries and keys."""
+    st.text_input(t("attention.heads.text"), key=f"{SLUG}.heads.text", max_chars=core.LONGEST)
     try:
         with st.spinner(t("attention.heads.reads")):
             result = lab.compute(core.heads, config)
@@ -382,6 +383,7 @@ lab.panel(
         "sharp": lambda now: replace(now, layer=1, head=1),
         "signed": lambda now: replace(now, kernel="identity"),
     },
+    own=("text",),
 )
 lab.panel(
     SLUG,

@@ -24,6 +24,7 @@ from core.knobs import Choice, Config, Range, Text
 
 ENGLISH = "The animal didn't cross the street because it was too tired."
 CHINESE = "小猫没有过马路，因为它太累了。"
+LONGEST = 120  # characters of a sentence
 SENTENCES = {"en": ENGLISH, "zh": CHINESE}
 TENSORS, CARD = FOLDER / "heads.safetensors", FOLDER / "heads.json"
 
@@ -40,7 +41,7 @@ class HeadsConfig(Config):
     layer: Annotated[int, Range(1, 12)] = 4
     head: Annotated[int, Range(1, 12)] = 1
     scale: Annotated[float, Range(0.1, 10.0, 0.1)] = 1.0  # of the model's own q·k / sqrt(d)
-    text: Annotated[str, Text(120)] = ENGLISH
+    text: Annotated[str, Text(LONGEST)] = ENGLISH
 
 
 @dataclass(frozen=True)
