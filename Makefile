@@ -14,7 +14,7 @@ test: .venv/test.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 format: .venv/test.stamp
 	$(BIN)/ruff check --fix .
@@ -23,6 +23,7 @@ format: .venv/test.stamp
 benchmark: .venv/test.stamp
 	$(BIN)/python -m benchmarks.dashboard
 	$(BIN)/python -m benchmarks.models
+	$(BIN)/python -m benchmarks.initialization
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

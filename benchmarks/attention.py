@@ -11,19 +11,19 @@ import math
 import re
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from benchmarks.figures import Figure, Target, table
 from benchmarks.server import ROOT
 from core.attention import elu, linear_attention, softmax_attention
+from core.attention.counting import exponent
 from core.attention.peak import peak_megabytes
 from core.attention.speed import SpeedConfig, Tokens, inputs, machine, once
 
@@ -130,11 +130,9 @@ def memory(longest: int) -> list[Figure]:
     made = []
     for backward in (False, True):
         asked, config = Pass(True, backward), SpeedConfig(backward=backward)
-        taken = {}
-        for n in (size for size in SIZES if FITTED <= size <= min(longest, 65536)):
-            for code in ("linear", "fused"):
-                if code == "linear" or n <= 16384:
-                    taken[code, n] = peak_megabytes([code], n, config)[0]
+        sizes = [n for n in SIZES if FITTED <= n <= longest]
+        points = [("linear", n) for n in sizes] + [("fused", n) for n in sizes if n <= 16384]
+        taken = dict(zip(points, peak_megabytes(points, config), strict=True))
         names = {"linear": "chunkwise", "fused": "fused softmax"}
         for (code, n), megabytes in taken.items():
             limited = (code, n, backward) == ("linear", 16384, False)
@@ -144,17 +142,11 @@ def memory(longest: int) -> list[Figure]:
                     Target("max", 160) if limited else None,
                 )
             )  # fmt: skip
-        sizes = [n for code, n in taken if code == "linear"]
         if len(sizes) > 1:
             slope = exponent(sizes, [taken["linear", n] for n in sizes])
             name = f"{asked.name}: exponent of chunkwise memory in n"
             made.append(Figure(name, "", [slope], Target("max", 1.1)))
     return made
-
-
-def exponent(sizes: Sequence[float], values: Sequence[float]) -> float:
-    """The slope of the line through the points, both axes logarithmic."""
-    return float(np.polyfit(np.log(sizes), np.log(values), 1)[0])
 
 
 def crossing(least: dict[tuple[str, int], float]) -> float:

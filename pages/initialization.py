@@ -109,9 +109,10 @@ def meters(config: core.MetersConfig) -> None:
         SLUG, "meters", entrywise=latex(result.entrywise_mse, 4),
         frobenius=latex(result.relative_frobenius, 4), spectral=latex(result.spectral, 4),
     )  # fmt: skip
+    decomposed = config.size <= core.DECOMPOSED
     st.markdown(
         t(
-            "initialization.meters.found",
+            "initialization.meters.found" if decomposed else "initialization.meters.found_sketched",
             expected=pretty(result.expected_mse, 4),
             condition=pretty(result.condition_number, 3),
             low=pretty(result.low, 3),
@@ -193,7 +194,12 @@ def stability(config: core.StabilityConfig) -> None:
 
 
 def profile(config: core.ProfileConfig) -> None:
-    """Layer by layer through a deep net at its first step, in both directions."""
+    """Layer by layer through a deep net at its first step: up, and back down."""
+    lab.player(SLUG, config, "progress", signal)
+
+
+def signal(config: core.ProfileConfig) -> None:
+    """As far as the signal has come, beside very wide nets."""
     result = lab.compute(core.profile, config)
     left, right = st.columns(2)
     with left:
@@ -201,7 +207,7 @@ def profile(config: core.ProfileConfig) -> None:
             charts.lines, result.moments, x="layer", y="value", series="curve",
             names=series(result.moments), points=("forward", "backward"),
             x_title=t("initialization.profile.layer"), y_title=t("initialization.profile.moment"),
-            y_scale="log", alt=t(
+            y_scale="log", y_domain=result.domain, alt=t(
                 "initialization.profile.alt_moments", forward=pretty(result.forward, 3),
                 backward=pretty(result.backward, 3),
             ),
@@ -224,6 +230,37 @@ def profile(config: core.ProfileConfig) -> None:
     )
     if result.overflow >= 0:
         st.warning(t("initialization.profile.overflow", layer=result.overflow))
+
+
+def collapse(config: core.CollapseConfig) -> None:
+    """What becomes of the angle between two inputs, with every activation."""
+    result = lab.compute(core.collapse, config)
+    left, right = st.columns(2)
+    with left:
+        lab.chart(
+            charts.lines, result.cobweb, x="cosine", y="value", series="curve",
+            names=series(result.cobweb), paths=("path",),
+            x_title=t("initialization.collapse.cosine"), y_title=t("initialization.collapse.next"),
+            y_domain=(-1.0, 1.0),
+            alt=t("initialization.collapse.alt_map", last=pretty(result.last, 3)),
+        )  # fmt: skip
+    with right:
+        lab.chart(
+            charts.matrix, result.paths, x="layer", y="activation", value="cosine",
+            x_title=t("initialization.profile.layer"),
+            y_title=t("initialization.collapse.activation"),
+            value_title=t("initialization.collapse.cosine"), domain=(-1.0, 1.0),
+            alt=t("initialization.collapse.alt_paths"),
+        )  # fmt: skip
+    found = "found" if result.apart >= 0 else "found_apart"
+    st.markdown(
+        t(
+            f"initialization.collapse.{found}",
+            depth=config.depth,
+            last=pretty(result.last, 4),
+            apart=result.apart,
+        )
+    )
 
 
 def cloud(config: core.CloudConfig) -> None:
@@ -252,27 +289,27 @@ def cloud(config: core.CloudConfig) -> None:
 
 def starts(config: core.StartsConfig) -> None:
     """The same deep net trained from each start."""
-    if not jobs.ready(core.TRAINING, config.training):
-        return
-    result = lab.compute(core.starts, config)
+    ready = jobs.ready(core.TRAINING, config.training)
+    result = lab.compute(core.starts if ready else core.shipped_starts, config)
+    first = result.table.iloc[0]
+    loss = pretty(first["loss"], 3)
     lab.chart(
         charts.lines, result.losses, x="step", y="loss", series="curve",
         names=series(result.losses), x_title=t("initialization.starts.step"),
         y_title=t("initialization.starts.loss"), y_domain=(0.0, 2.6),
-        alt=t("initialization.starts.alt", loss=pretty(result.loss, 3)),
+        alt=t(f"initialization.starts.{'alt' if ready else 'alt_shipped'}", loss=loss),
     )  # fmt: skip
-    st.markdown(
-        t(
-            "initialization.starts.found",
-            loss=pretty(result.loss, 3),
-            accuracy=f"{100 * result.accuracy:.1f}",
-        )
-    )
+    if ready:
+        accuracy = f"{100 * first['accuracy']:.1f}"
+        st.markdown(t("initialization.starts.found", loss=loss, accuracy=accuracy))
+    st.markdown(t("initialization.starts.table"))
     lab.table(result.table, SLUG, digits=4)
 
 
 def region(config: core.RegionConfig) -> None:
     """Accuracy after a short training, over the size of the weights and the depth."""
+    if not jobs.ready(core.MAP, config):
+        return
     result = lab.compute(core.region, config)
     lab.chart(
         charts.heatmap, result.table, x="multiple", y="depth", value="accuracy",
@@ -352,6 +389,18 @@ lab.panel(
         "normalized": lambda now: replace(now, layer_norm=True, residual=False),
         "residual": lambda now: replace(now, layer_norm=True, residual=True),
         "explosion": lambda now: core.ProfileConfig(multiple=2.0, depth=100),
+    },
+    own=("progress",),
+)
+lab.panel(
+    SLUG,
+    core.CollapseConfig,
+    collapse,
+    presets={
+        "halfway": lambda now: core.CollapseConfig(activation="gelu"),
+        "odd": lambda now: core.CollapseConfig(activation="tanh"),
+        "opposite": lambda now: replace(now, start=-0.95),
+        "normalized": lambda now: replace(now, layer_norm=True),
     },
 )
 lab.panel(

@@ -1,7 +1,7 @@
 """Measure what every form of attention costs here, and keep the table that its page shows first.
 
 Writes pretrained/attention/speed.json. Run from the repository root on an idle machine:
-`python scripts/measure_attention_speed.py` (about ten minutes).
+`python scripts/measure_attention_speed.py` (a few minutes).
 """
 
 import itertools

@@ -4,10 +4,16 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import torch
 
 from core import library
+
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile(
+    "patient"
+)  # how long an example takes is no matter of right or wrong
 
 ROOT = Path(__file__).parent.parent
 

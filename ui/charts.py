@@ -54,12 +54,15 @@ COLORS: Mapping[str, str] = {
     "spectral": GREEN,
     "spectral-theory": GREEN,
     "forward": BLUE,
+    "forward-theory": BLUE,
     "backward": VERMILION,
-    "theory": GRAY,
+    "backward-theory": VERMILION,
     "cosine": BLUE,
-    "cosine-theory": GRAY,
+    "cosine-theory": BLUE,
     "map": BLUE,
     "diagonal": GRAY,
+    "cosine-map": BLUE,
+    "unmoved": GRAY,
     "path": VERMILION,
     "start": BLUE,
     "linear": BLUE,
@@ -322,7 +325,7 @@ def _matrix(
     domain: tuple[float, float], wide: bool,
 ) -> dict[str, Any]:  # fmt: skip
     kind: dict[str, Any] = {"domainMid": 0} if domain[0] < 0 else {"type": "sqrt"}
-    label: dict[str, Any] = {"labelOverlap": True, "labelLimit": 90}
+    label: dict[str, Any] = {"labelOverlap": "greedy", "labelLimit": 90}
     below = alt.Axis(labelAngle=-90 if wide else 0, **label)
     across = alt.X(x, type="nominal", title=x_title, sort=None, axis=below)
     down = alt.Y(y, type="nominal", title=y_title, sort=None, axis=alt.Axis(**label))

@@ -1,6 +1,7 @@
 """How much memory an attention takes at most, measured in a process of its own.
 
-`python -m core.attention.peak FORM,FORM N '{"causal": true, ...}'` prints megabytes, a line a form.
+`python -m core.attention.peak '{"causal": true, ...}' '[["linear", 1024], ...]'` prints megabytes
+beyond the inputs, a line for each form and length.
 Linux tells a process its peak and lets it start anew; elsewhere there is no answer, and NaN.
 """
 
@@ -20,15 +21,15 @@ STATUS, RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 ROOT = Path(__file__).parents[2]
 
 
-def peak_megabytes(forms: Sequence[str], n: int, config: "SpeedConfig") -> list[float]:
-    """The most that a pass of each form takes beyond its inputs; its output is part of it."""
-    unknown = [math.nan] * len(forms)
+def peak_megabytes(points: Sequence[tuple[str, int]], config: "SpeedConfig") -> list[float]:
+    """The most that a pass of each form and length takes beyond its inputs, output included."""
+    unknown = [math.nan] * len(points)
     if not RESET.exists():
         return unknown
-    command = [sys.executable, "-m", "core.attention.peak", ",".join(forms), str(n)]
-    settings = json.dumps(dataclasses.asdict(config))
+    command = [sys.executable, "-m", "core.attention.peak"]
+    settings = [json.dumps(dataclasses.asdict(config)), json.dumps(points)]
     ended = subprocess.run(
-        [*command, settings], cwd=ROOT, capture_output=True, text=True, check=False
+        [*command, *settings], cwd=ROOT, capture_output=True, text=True, check=False
     )
     return [float(line) for line in ended.stdout.split()] if ended.returncode == 0 else unknown
 
@@ -57,5 +58,6 @@ if __name__ == "__main__":
     from core.attention.speed import SpeedConfig
 
     torch.set_num_threads(1)
-    for form in sys.argv[1].split(","):
-        print(measured(form, int(sys.argv[2]), SpeedConfig(**json.loads(sys.argv[3]))))
+    settings = SpeedConfig(**json.loads(sys.argv[1]))
+    for name, length in json.loads(sys.argv[2]):
+        print(measured(name, length, settings))

@@ -48,7 +48,7 @@ class SpeedConfig(Config):
     backward: bool = False  # whether the gradient is measured, too
     width: Annotated[int, Range(16, 128, 16)] = 64  # of q, k, v in each head
     heads: Annotated[int, Range(1, 16)] = 8
-    longest: Annotated[int, Range(256, 16384)] = 4096
+    longest: Annotated[int, Range(256, 16384)] = 2048
 
 
 @dataclass(frozen=True)
@@ -99,25 +99,23 @@ def attentions(causal: bool) -> dict[str, Form]:
 
 
 def measure(config: SpeedConfig, state: Tensors | None = None) -> Iterator[Snapshot]:
-    """Time and weigh every form, one snapshot a length.
+    """Time every form, one snapshot a length; then weigh them all.
 
     Rows of the result: form (its place in `attentions`), n, seconds of each round, megabytes.
     """
     found = attentions(config.causal)
     sizes = [n for n in SIZES if n <= config.longest]
     rows = state["rows"].tolist() if state else []
-    measured = len({row[1] for row in rows})
-    for done, n in enumerate(sizes[measured:], measured + 1):
+    for n in sizes[len({row[1] for row in rows}) :]:
         chosen = [form for form in found if n <= LONGEST.get(form, n)]
         seconds = timed([found[form] for form in chosen], inputs(config, n), config.backward)
-        megabytes = peak_megabytes(chosen, n, config)
-        rows += [
-            [float(list(found).index(form)), float(n), *times, weight]
-            for form, times, weight in zip(chosen, seconds, megabytes, strict=True)
-        ]
-        keep = partial(_kept, torch.tensor(rows, dtype=torch.float64))
-        metrics = {"tokens": float(n), "seconds": float(np.sum(seconds))}
-        yield Snapshot(done, len(sizes), metrics, weights=keep, state=keep)
+        for form, times in zip(chosen, seconds, strict=True):
+            rows.append([float(list(found).index(form)), float(n), *times, math.nan])
+        yield _snapshot(sizes.index(n) + 1, len(sizes) + 1, rows)
+    points = [(list(found)[int(row[0])], int(row[1])) for row in rows]
+    for row, megabytes in zip(rows, peak_megabytes(points, config), strict=True):
+        row[-1] = megabytes
+    yield _snapshot(len(sizes) + 1, len(sizes) + 1, rows)
 
 
 def timed(forms: Sequence[Form], qkv: Tokens, backward: bool) -> list[list[float]]:
@@ -260,6 +258,12 @@ def _seconds(form: Form, qkv: Tokens, backward: bool) -> float:
     started = time.process_time()  # what other programs take is not counted
     once(form, qkv, backward)
     return time.process_time() - started
+
+
+def _snapshot(done: int, total: int, rows: list[list[float]]) -> Snapshot:
+    keep = partial(_kept, torch.tensor(rows, dtype=torch.float64))
+    metrics = {"tokens": rows[-1][1], "seconds": float(np.median(rows[-1][2:-1]))}
+    return Snapshot(done, total, metrics, weights=keep, state=keep)
 
 
 def _kept(rows: Tensor) -> Tensors:

@@ -31,6 +31,7 @@ from core.initialization.angles import (
     sample_angles,
 )
 from core.initialization.claims import CLAIMS
+from core.initialization.collapse import Collapse, CollapseConfig, collapse
 from core.initialization.fans import Fans, FansConfig, expected, fans
 from core.initialization.law import (
     POST_VARIANCES,
@@ -54,7 +55,6 @@ from core.initialization.meters import (
     stretch,
 )
 from core.initialization.network import (
-    TASKS,
     TRAINING,
     TrainConfig,
     accuracy,
@@ -64,6 +64,7 @@ from core.initialization.network import (
     train,
 )
 from core.initialization.profile import (
+    PASSES,
     Cloud,
     CloudConfig,
     Profile,
@@ -74,7 +75,7 @@ from core.initialization.profile import (
     profile,
 )
 from core.initialization.propagation import orthogonal_pairs, propagate
-from core.initialization.region import Region, RegionConfig, region
+from core.initialization.region import MAP, Region, RegionConfig, region
 from core.initialization.schemes import (
     DISTRIBUTIONS,
     SCHEMES,
@@ -85,15 +86,36 @@ from core.initialization.schemes import (
     truncated_variance,
     variance,
 )
-from core.initialization.sizes import Code, CodeConfig, Meters, MetersConfig, code, meters
+from core.initialization.sizes import (
+    DECOMPOSED,
+    Code,
+    CodeConfig,
+    Meters,
+    MetersConfig,
+    code,
+    meters,
+)
+from core.initialization.sketch import Sketch, sketch
 from core.initialization.stability import Stability, StabilityConfig, kind, stability
-from core.initialization.training import SHIPPED, Starts, StartsConfig, starts
+from core.initialization.training import (
+    SHIPPED,
+    Starts,
+    StartsConfig,
+    shipped_starts,
+    starts,
+)
+from core.initialization.wide import wide_net
 from core.initialization.words import Words, WordsConfig, word_vectors, words
+
+TASKS = {"network": TRAINING, "region": MAP}
 
 __all__ = [
     "ACTIVATIONS",
     "CLAIMS",
+    "DECOMPOSED",
     "DISTRIBUTIONS",
+    "MAP",
+    "PASSES",
     "POST_VARIANCES",
     "SCHEMES",
     "SHIPPED",
@@ -105,6 +127,8 @@ __all__ = [
     "CloudConfig",
     "Code",
     "CodeConfig",
+    "Collapse",
+    "CollapseConfig",
     "Fans",
     "FansConfig",
     "Meters",
@@ -114,6 +138,7 @@ __all__ = [
     "ProfileConfig",
     "Region",
     "RegionConfig",
+    "Sketch",
     "Stability",
     "StabilityConfig",
     "Starts",
@@ -131,6 +156,7 @@ __all__ = [
     "angles_by_layer",
     "cloud",
     "code",
+    "collapse",
     "cosine_density",
     "expected",
     "expected_mse",
@@ -169,7 +195,9 @@ __all__ = [
     "sample_weight",
     "second_moment",
     "second_moments",
+    "shipped_starts",
     "singular_values",
+    "sketch",
     "squared_norm",
     "stability",
     "starts",
@@ -180,6 +208,7 @@ __all__ = [
     "variance_map",
     "variance_slope",
     "variance_table",
+    "wide_net",
     "within",
     "word_vectors",
     "words",

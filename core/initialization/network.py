@@ -145,4 +145,3 @@ TRAINING = Task(
     lambda config: datasets.load("digits", "train").digest,
     train,
 )
-TASKS = {"network": TRAINING}

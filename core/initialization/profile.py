@@ -6,8 +6,10 @@ Source: https://kexue.fm/archives/7180.
 """
 
 import math
-from dataclasses import dataclass
-from typing import Annotated
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
@@ -17,19 +19,17 @@ from scipy.special import polygamma, psi
 from scipy.stats import binom, norm
 from torch import Tensor
 
-from core.initialization.activations import (
-    ACTIVATIONS,
-    angles_by_layer,
-    gain,
-    moments_by_layer,
-)
+from core.initialization.activations import ACTIVATIONS, gain
 from core.initialization.propagation import propagate
 from core.initialization.schemes import DISTRIBUTIONS, SCHEMES, variance
+from core.initialization.wide import wide_net
 from core.knobs import Choice, Config, Range
 
 BATCH = 64
+PASSES = 20  # pictures of the signal on its way
 NETS = 500
 BINS = 24
+MOMENTS = {"forward_second_moment": "forward", "backward_second_moment": "backward"}
 LEAST, MOST = 1e-30, 1e30  # what the axes of second moments can show
 
 
@@ -46,14 +46,16 @@ class ProfileConfig(Config):
     layer_norm: bool = False
     residual: bool = False
     seed: Annotated[int, Range(0, 99)] = 0
+    progress: Annotated[int, Range(0, PASSES)] = PASSES  # half of it up, half of it back down
 
 
 @dataclass(frozen=True)
 class Profile:
-    """Layer by layer; "theory" is of wide layers, without normalization or residual branches."""
+    """Layer by layer, measured and, with "-theory" behind the name, expected of wide layers."""
 
-    moments: pd.DataFrame  # layer, curve in {"forward", "backward", "theory"}, value
+    moments: pd.DataFrame  # layer, curve in {"forward", "backward", "forward-theory", ...}, value
     cosines: pd.DataFrame  # layer, curve in {"cosine", "cosine-theory"}, value
+    domain: tuple[float, float]  # powers of ten around all moments, also those not reached yet
     forward: float  # second moment before the last activation
     backward: float  # mean square of the gradient at the input
     cosine: float  # of two inputs that were orthogonal
@@ -84,22 +86,43 @@ class Cloud:
 
 
 def profile(config: ProfileConfig) -> Profile:
-    """One net, measured in both directions, beside the theory."""
+    """One net, measured in both directions as far as the signal has come, beside the theory."""
+    whole = _profile(replace(config, progress=PASSES))
+    up = config.depth * min(2 * config.progress / PASSES, 1.0)
+    down = config.depth * (2 - max(2 * config.progress / PASSES, 1.0))
+    moments, cosines = whole.moments, whole.cosines
+    unseen = (moments["curve"] == "forward") & (moments["layer"] > up)
+    unseen |= (moments["curve"] == "backward") & (moments["layer"] < down)
+    unseen_cosines = (cosines["curve"] == "cosine") & (cosines["layer"] > up)
+    return replace(
+        whole,
+        moments=moments[~unseen].reset_index(drop=True),
+        cosines=cosines[~unseen_cosines].reset_index(drop=True),
+    )
+
+
+@lru_cache(maxsize=8)  # the pictures of one net on its way
+def _profile(config: ProfileConfig) -> Profile:
     tuned = config.scheme == "tuned"
+    scheme, width = "lecun" if tuned else config.scheme, config.width
     factor = config.multiple * (gain(config.activation) if tuned else 1.0)
-    table = propagate(
-        [config.width] * (config.depth + 1), config.activation, "lecun" if tuned else config.scheme,
-        batch=BATCH, distribution=config.distribution, gain=factor, layer_norm=config.layer_norm,
-        residual=config.residual, generator=torch.Generator().manual_seed(config.seed),
+    branches = {"layer_norm": config.layer_norm, "residual": config.residual}
+    net = propagate(
+        [width] * (config.depth + 1), config.activation, scheme,
+        batch=BATCH, distribution=config.distribution, gain=factor, **branches,
+        generator=torch.Generator().manual_seed(config.seed),
     )  # fmt: skip
-    forward, backward = table["forward_second_moment"], table["backward_second_moment"]
+    scale = factor * math.sqrt(width * variance(scheme, width, width))
+    tables = {"": net, "-theory": wide_net(config.activation, config.depth, scale, **branches)}
+    forward, moments = net["forward_second_moment"], _curves(tables, MOMENTS, _shown)
     return Profile(
-        moments=_moments(config, table, factor),
-        cosines=_cosines(config, table),
+        moments=moments,
+        cosines=_curves(tables, {"cosine": "cosine"}, np.asarray),
+        domain=_decades(moments["value"]),
         forward=float(forward.iloc[-1]),
-        backward=float(backward.iloc[0]),
-        cosine=float(table["cosine"].iloc[-1]),
-        overflow=_overflow(forward.to_numpy()),
+        backward=float(net["backward_second_moment"].iloc[0]),
+        cosine=float(net["cosine"].iloc[-1]),
+        overflow=_overflow(forward),
     )
 
 
@@ -167,44 +190,31 @@ def log_norm_law(depth: int, width: int, activation: str) -> tuple[float, float]
     return depth * mean, depth * spread
 
 
-def _moments(config: ProfileConfig, table: pd.DataFrame, factor: float) -> pd.DataFrame:
-    width = config.width
-    scheme = "lecun" if config.scheme == "tuned" else config.scheme
-    scale = factor * math.sqrt(width * variance(scheme, width, width))
-    curves = {
-        "forward": table["forward_second_moment"].to_numpy(),
-        "backward": table["backward_second_moment"].to_numpy(),
-    }
-    if not (config.layer_norm or config.residual):
-        curves["theory"] = moments_by_layer(config.activation, 1.0, config.depth, scale)
-    layer = table["layer"].to_numpy()
-    tables = [
-        pd.DataFrame({"layer": layer, "curve": name, "value": _shown(values)})
-        for name, values in curves.items()
+def _curves(
+    tables: Mapping[str, pd.DataFrame],
+    columns: Mapping[str, str],
+    show: Callable[[pd.Series], Any],
+) -> pd.DataFrame:
+    """Columns of the tables as curves, named by the column's word and the table's suffix."""
+    curves = [
+        table[["layer"]].assign(curve=word + suffix, value=show(table[column]))
+        for suffix, table in tables.items()
+        for column, word in columns.items()
     ]
-    return pd.concat(tables, ignore_index=True)
+    return pd.concat(curves, ignore_index=True)
 
 
-def _cosines(config: ProfileConfig, table: pd.DataFrame) -> pd.DataFrame:
-    """The theory of angles is of nets that keep their second moment at 1."""
-    curves = {"cosine": table["cosine"].to_numpy()}
-    scale_free = config.activation in ("relu", "leaky", "linear")
-    keeps = scale_free or (config.scheme == "tuned" and config.multiple == 1)
-    if keeps and not (config.layer_norm or config.residual):
-        curves["cosine-theory"] = angles_by_layer(config.activation, 0.0, config.depth)
-    layer = table["layer"].to_numpy()
-    tables = [
-        pd.DataFrame({"layer": layer, "curve": name, "value": values})
-        for name, values in curves.items()
-    ]
-    return pd.concat(tables, ignore_index=True)
-
-
-def _shown(values: np.ndarray) -> np.ndarray:
+def _shown(values: pd.Series) -> pd.Series:
     """What a log axis can show: nothing outside its bounds."""
-    return np.where((values >= LEAST) & (values <= MOST), values, math.nan)
+    return values.where((values >= LEAST) & (values <= MOST))
 
 
-def _overflow(moments: np.ndarray) -> int:
+def _decades(values: pd.Series) -> tuple[float, float]:
+    """The powers of ten around positive numbers; a decade at least."""
+    low, high = (math.log10(end) for end in (values.min(), values.max()))
+    return 10.0 ** math.floor(low - 1e-9), 10.0 ** math.ceil(high + 1e-9)
+
+
+def _overflow(moments: pd.Series) -> int:
     gone = np.flatnonzero(np.isnan(_shown(moments)))
     return int(gone[0]) if len(gone) else -1

@@ -5,22 +5,25 @@
 Source: https://kexue.fm/archives/7180: too much expansion or degeneration at the start hurts.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
+from itertools import product
 from typing import Annotated
 
 import pandas as pd
+import torch
 
-from core.initialization.network import TrainConfig
-from core.knobs import Choice, Config
-from core.tables import load_table
+from core.initialization.network import TRAINING, TrainConfig, final_accuracy
+from core.knobs import Choice, Config, Range
+from core.runs import trained
+from core.store import Tensors
+from core.training import Snapshot, Task
 
-SHIPPED = Path(__file__).parents[2] / "pretrained" / "initialization" / "region.json"
 STEPS = 150
 MULTIPLES = (0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.6, 1.8, 2.0)
 DEPTHS = (2, 4, 8, 15, 25, 35, 50)
-MAPS = {
+CELLS = tuple(product(DEPTHS, MULTIPLES))
+STARTS = {
     "tanh-normal": ("post", "tanh"),
     "tanh-orthogonal": ("orthogonal", "tanh"),
     "relu-he": ("he", "relu"),
@@ -31,7 +34,8 @@ MAPS = {
 class RegionConfig(Config):
     """Which start is scaled up and down."""
 
-    start: Annotated[str, Choice(*MAPS)] = "tanh-normal"
+    start: Annotated[str, Choice(*STARTS)] = "tanh-normal"
+    seed: Annotated[int, Range(0, 4)] = 0
 
 
 @dataclass(frozen=True)
@@ -45,18 +49,37 @@ class Region:
     trainable: float  # share of the cells that reach half of the best
 
 
-def settings(start: str, multiple: float, depth: int) -> TrainConfig:
+def cell(config: RegionConfig, depth: int, multiple: float) -> TrainConfig:
     """The training behind a cell."""
-    scheme, activation = MAPS[start]
+    scheme, activation = STARTS[config.start]
     return TrainConfig(
-        scheme=scheme, activation=activation, multiple=multiple, depth=depth, steps=STEPS
-    )
+        scheme=scheme, activation=activation, multiple=multiple, depth=depth, steps=STEPS,
+        seed=config.seed,
+    )  # fmt: skip
+
+
+def train_cells(config: RegionConfig, state: Tensors | None = None) -> Iterator[Snapshot]:
+    """One training after the other; the accuracies are what is kept, [cells]."""
+    accuracies = state["accuracy"].tolist() if state else []
+    for depth, multiple in CELLS[len(accuracies) :]:
+        _, accuracy = final_accuracy(cell(config, depth, multiple))
+        accuracies.append(accuracy)
+        yield Snapshot(
+            done=len(accuracies),
+            total=len(CELLS),
+            metrics={"accuracy": accuracy},
+            weights=lambda: {"accuracy": torch.tensor(accuracies)},
+            state=lambda: {"accuracy": torch.tensor(accuracies)},
+        )
+
+
+MAP = Task("initialization.region", 1, RegionConfig, TRAINING.data, train_cells)
 
 
 def region(config: RegionConfig) -> Region:
-    """The map that ships. Raises ValueError if its file is missing or damaged."""
-    table = _shipped()
-    table = table[table["start"] == config.start].drop(columns="start").reset_index(drop=True)
+    """The map of a start; it is made first, if it never was."""
+    accuracies = trained(MAP, config).tensors["accuracy"].tolist()
+    table = pd.DataFrame(CELLS, columns=["depth", "multiple"]).assign(accuracy=accuracies)
     deepest = table[table["depth"] == max(DEPTHS)].set_index("multiple")["accuracy"]
     return Region(
         table=table,
@@ -65,8 +88,3 @@ def region(config: RegionConfig) -> Region:
         accuracy_at_one=float(deepest.loc[1.0]),
         trainable=float((table["accuracy"] > table["accuracy"].max() / 2).mean()),
     )
-
-
-@lru_cache
-def _shipped() -> pd.DataFrame:
-    return load_table(SHIPPED, ["start", "multiple", "depth", "accuracy"])

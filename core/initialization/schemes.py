@@ -18,7 +18,7 @@ from torch import Tensor
 from core.orthogonal import orthogonalized
 
 Shape = tuple[int, int]
-Draw = Callable[[Shape, torch.Generator | None], Tensor]
+Draw = Callable[[Shape, torch.Generator | None, torch.dtype], Tensor]
 
 SCHEMES: dict[str, Callable[[int, int], float]] = {
     "post": lambda m, n: 1 / m,
@@ -40,46 +40,49 @@ def truncated_variance(cut: int | float = CUT) -> float:
     return 1 - 2 * cut * height / math.erf(cut / math.sqrt(2))
 
 
-def _normal(shape: Shape, generator: torch.Generator | None) -> Tensor:
-    return torch.randn(shape, generator=generator, dtype=torch.float64)
+def _normal(shape: Shape, generator: torch.Generator | None, dtype: torch.dtype) -> Tensor:
+    return torch.randn(shape, generator=generator, dtype=dtype)
 
 
-def _uniform(shape: Shape, generator: torch.Generator | None) -> Tensor:
-    return math.sqrt(3) * (2 * _share(shape, generator) - 1)
+def _uniform(shape: Shape, generator: torch.Generator | None, dtype: torch.dtype) -> Tensor:
+    return math.sqrt(3) * (2 * _share(shape, generator, dtype) - 1)
 
 
-def _truncated_normal(shape: Shape, generator: torch.Generator | None) -> Tensor:
+def _truncated_normal(
+    shape: Shape, generator: torch.Generator | None, dtype: torch.dtype
+) -> Tensor:
     below = math.erfc(CUT / math.sqrt(2)) / 2
-    z = torch.special.ndtri(below + (1 - 2 * below) * _share(shape, generator))
+    z = torch.special.ndtri(below + (1 - 2 * below) * _share(shape, generator, dtype))
     return z / math.sqrt(truncated_variance())
 
 
-def _rademacher(shape: Shape, generator: torch.Generator | None) -> Tensor:
-    return 2 * (_share(shape, generator) < 0.5).double() - 1
+def _rademacher(shape: Shape, generator: torch.Generator | None, dtype: torch.dtype) -> Tensor:
+    return 2 * (_share(shape, generator, dtype) < 0.5).to(dtype) - 1
 
 
-def _laplace(shape: Shape, generator: torch.Generator | None) -> Tensor:
-    u = _share(shape, generator) - 0.5
-    return -u.sign() * torch.log1p(-2 * u.abs()) / math.sqrt(2)
+def _laplace(shape: Shape, generator: torch.Generator | None, dtype: torch.dtype) -> Tensor:
+    u = _share(shape, generator, dtype) - 0.5
+    beyond = (2 * u.abs()).clamp(max=1 - torch.finfo(dtype).eps)  # the logarithm of 0 has no place
+    return -u.sign() * torch.log1p(-beyond) / math.sqrt(2)
 
 
 def _student(freedom: float) -> Draw:
-    def draw(shape: Shape, generator: torch.Generator | None) -> Tensor:
+    def draw(shape: Shape, generator: torch.Generator | None, dtype: torch.dtype) -> Tensor:
         seed = torch.randint(2**62, (1,), generator=generator).item()
         t = np.random.default_rng(int(seed)).standard_t(freedom, shape)
-        return torch.from_numpy(t) / math.sqrt(freedom / (freedom - 2))
+        return torch.from_numpy(t).to(dtype) / math.sqrt(freedom / (freedom - 2))
 
     return draw
 
 
-def _sparse(shape: Shape, generator: torch.Generator | None) -> Tensor:
+def _sparse(shape: Shape, generator: torch.Generator | None, dtype: torch.dtype) -> Tensor:
     density = min(1.0, NONZERO / shape[1])
-    kept = _share(shape, generator) < density
-    return kept * _rademacher(shape, generator) / math.sqrt(density)
+    kept = _share(shape, generator, dtype) < density
+    return kept * _rademacher(shape, generator, dtype) / math.sqrt(density)
 
 
-def _share(shape: Shape, generator: torch.Generator | None) -> Tensor:
-    return torch.rand(shape, generator=generator, dtype=torch.float64)
+def _share(shape: Shape, generator: torch.Generator | None, dtype: torch.dtype) -> Tensor:
+    return torch.rand(shape, generator=generator, dtype=dtype)
 
 
 DISTRIBUTIONS: dict[str, Draw] = {
@@ -140,7 +143,7 @@ def sample_weight(
     if not 0 <= gain < math.inf:
         raise ValueError(f"gain is {gain!r}, but must be a finite number >= 0")
     scale = math.sqrt(variance(scheme, fan_out, fan_in))
-    drawn = _drawn(distribution, (fan_out, fan_in), generator, dtype)
+    drawn = DISTRIBUTIONS[distribution]((fan_out, fan_in), generator, dtype)
     unit = orthogonalized(drawn) if scheme == "orthogonal" else scale * drawn
     return (gain * unit).to(dtype)
 
@@ -172,15 +175,6 @@ def sample_kernel(
     now = variance(scheme, out_channels, in_channels * area)
     meant = variance(scheme, out_channels * area, in_channels * area)
     return (flat * math.sqrt(meant / now)).reshape(shape)
-
-
-def _drawn(
-    distribution: str, shape: Shape, generator: torch.Generator | None, dtype: torch.dtype
-) -> Tensor:
-    """Unit variance; normal numbers of a float32 weight are drawn as such, twice as fast."""
-    if distribution == "normal" and dtype == torch.float32:
-        return torch.randn(shape, generator=generator)
-    return DISTRIBUTIONS[distribution](shape, generator)
 
 
 def _truncated_kurtosis() -> float:

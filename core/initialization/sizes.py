@@ -10,6 +10,7 @@ from typing import Annotated
 import numpy as np
 import pandas as pd
 import torch
+from scipy.stats import norm
 from torch import Tensor
 
 from core.initialization.meters import (
@@ -24,11 +25,14 @@ from core.initialization.meters import (
     stretch,
 )
 from core.initialization.schemes import DISTRIBUTIONS, kurtosis, sample_weight
+from core.initialization.sketch import sketch
 from core.knobs import Choice, Config, Range
 
 SWEEP = (8, 16, 32, 64, 128, 256)  # measured too, as far as they are below the chosen size
-LARGEST = 1024
+LARGEST = 4096
+DECOMPOSED = 1024  # larger weights are sketched
 VECTORS = 200
+SKETCHED_VECTORS = 40
 BINS = 40  # at most
 METERS = ("entrywise", "frobenius", "spectral")
 RUNS = 100  # of the post's code
@@ -83,18 +87,19 @@ class Code:
 def meters(config: MetersConfig) -> Meters:
     """Weights of growing size, the last of `size` inputs."""
     weight = _weight(config, config.size)
-    values, ratio = singular_values(weight), weight.shape[1] / weight.shape[0]
-    found = from_singular_values(values, *weight.shape)
+    generator = torch.Generator().manual_seed(config.seed + 1000)
+    last = (_decomposed if config.size <= DECOMPOSED else _sketched)(weight, generator)
+    ratio = weight.shape[1] / weight.shape[0]
     low, high = marchenko_pastur_edges(ratio) if config.scheme == "post" else (1.0, 1.0)
     return Meters(
-        curves=_curves(config, found),
-        spectrum=_spectrum(config, values.numpy(), ratio),
-        stretches=_stretches(config, weight, values),
-        entrywise_mse=found.entrywise_mse,
+        curves=_curves(config, last.found),
+        spectrum=_spectrum(config, last.spectrum, ratio),
+        stretches=pd.DataFrame(last.stretches, columns=["vector", "stretch"]),
+        entrywise_mse=last.found.entrywise_mse,
         expected_mse=_expected(config, config.size),
-        relative_frobenius=found.relative_frobenius,
-        spectral=found.spectral,
-        condition_number=found.condition_number,
+        relative_frobenius=last.found.relative_frobenius,
+        spectral=last.found.spectral,
+        condition_number=last.found.condition_number,
         low=low,
         high=high,
     )
@@ -138,7 +143,7 @@ def _curves(config: MetersConfig, last: Orthogonality) -> pd.DataFrame:
     found = {n: orthogonality(_weight(config, n)) for n in SWEEP if n < config.size}
     found[config.size] = last
     rows = [row for n, one in found.items() for row in _measured(n, one)]
-    for n in (*SWEEP, 512, LARGEST):
+    for n in (*SWEEP, 512, 1024, LARGEST):
         mse, edge = _expected(config, n), _worst(config)
         limits = zip(METERS, (mse, math.sqrt(n * mse), edge), strict=True)
         rows += [(n, f"{meter}-theory", value) for meter, value in limits]
@@ -160,31 +165,68 @@ def _worst(config: MetersConfig) -> float:
     return max(high**2 - 1, 1.0 if float(config.aspect) < 1 else 1 - low**2)
 
 
-def _spectrum(config: MetersConfig, values: np.ndarray, ratio: float) -> pd.DataFrame:
-    """Bins of the singular values, and the law at many places; exact weights follow none."""
-    low, high = marchenko_pastur_edges(ratio)
-    bins = min(BINS, 6 + len(values) // 12)
-    counts, edges = np.histogram(values, bins, (0, max(1.05 * high, float(values.max()) * 1.01)))
-    drawn = {"s": (edges[1:] + edges[:-1]) / 2, "curve": "sample"}
-    drawn["value"] = counts / len(values) / np.diff(edges)
+def _spectrum(config: MetersConfig, drawn: pd.DataFrame, ratio: float) -> pd.DataFrame:
+    """The drawn singular values, and the law at many places; exact weights follow none."""
     if config.scheme == "orthogonal":
-        return pd.DataFrame(drawn)
-    s = np.linspace(low, high, 201)
+        return drawn
+    s = np.linspace(*marchenko_pastur_edges(ratio), 201)
     law = {"s": s, "curve": "law", "value": marchenko_pastur(s, ratio)}
-    return pd.concat([pd.DataFrame(drawn), pd.DataFrame(law)], ignore_index=True)
+    return pd.concat([drawn, pd.DataFrame(law)], ignore_index=True)
 
 
-def _stretches(config: MetersConfig, weight: Tensor, values: Tensor) -> pd.DataFrame:
-    """Many random vectors, and the two that the weight treats worst."""
-    generator = torch.Generator().manual_seed(config.seed + 1000)
-    x = torch.randn(VECTORS, weight.shape[1], generator=generator)
-    factors = stretch(weight, x).double()
-    least = 0.0 if weight.shape[0] < weight.shape[1] else float(values[-1]) ** 2
-    rows = [
-        ("random", float(factors.mean())),
-        ("random-low", float(factors.quantile(0.05))),
-        ("random-high", float(factors.quantile(0.95))),
-        ("worst-high", float(values[0]) ** 2),
-        ("worst-low", least),
+@dataclass(frozen=True)
+class _Measured:
+    """What was found in one weight."""
+
+    found: Orthogonality
+    spectrum: pd.DataFrame  # s, curve = "sample", value
+    stretches: list[tuple[str, float]]
+
+
+def _decomposed(weight: Tensor, generator: torch.Generator) -> _Measured:
+    """All singular values, many random vectors, and the two that the weight treats worst."""
+    values, (fan_out, fan_in) = singular_values(weight), weight.shape
+    factors = stretch(weight, torch.randn(VECTORS, fan_in, generator=generator))
+    least = 0.0 if fan_out < fan_in else float(values[-1]) ** 2
+    bins = min(BINS, 6 + len(values) // 12)
+    end = max(1.05 * marchenko_pastur_edges(fan_in / fan_out)[1], float(values.max()) * 1.01)
+    counts, edges = np.histogram(values, bins, (0, end))
+    return _Measured(
+        found=from_singular_values(values, fan_out, fan_in),
+        spectrum=_sample((edges[1:] + edges[:-1]) / 2, counts / len(values) / np.diff(edges)),
+        stretches=[
+            *_quantiles(factors),
+            ("worst-high", float(values[0]) ** 2),
+            ("worst-low", least),
+        ],
+    )
+
+
+def _sketched(weight: Tensor, generator: torch.Generator) -> _Measured:
+    """The same as far as products with vectors tell; each place is spread over its surroundings."""
+    found, (fan_out, fan_in) = sketch(weight, SKETCHED_VECTORS, generator), weight.shape
+    values = found.values.numpy()
+    kept = values > 0.05 if fan_out < fan_in else values >= 0  # the null space is no singular value
+    shares = found.shares.numpy()[kept] / found.shares.numpy()[kept].sum()
+    s = np.linspace(0, 1.05 * max(values.max(), marchenko_pastur_edges(fan_in / fan_out)[1]), BINS)
+    both = np.array([values[kept], -values[kept]])  # what is spread beyond 0 comes back
+    spread = norm.pdf(s[:, None, None], both, s[1]).sum(axis=1)
+    return _Measured(
+        found=found.orthogonality,
+        spectrum=_sample(s, spread @ shares),
+        stretches=[*_quantiles(found.stretches), ("worst-high", float(values[-1]) ** 2)],
+    )
+
+
+def _sample(s: np.ndarray, density: np.ndarray) -> pd.DataFrame:
+    return pd.DataFrame({"s": s, "curve": "sample", "value": density})
+
+
+def _quantiles(factors: Tensor) -> list[tuple[str, float]]:
+    """What happens to random vectors: on average, and to all but a tenth of them."""
+    exact = factors.double()
+    return [
+        ("random", float(exact.mean())),
+        ("random-low", float(exact.quantile(0.05))),
+        ("random-high", float(exact.quantile(0.95))),
     ]
-    return pd.DataFrame(rows, columns=["vector", "stretch"])

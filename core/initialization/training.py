@@ -3,8 +3,9 @@
 `python scripts/train_initialization_networks.py` makes what ships.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import pandas as pd
 
@@ -52,30 +53,40 @@ class Starts:
     losses: pd.DataFrame  # step, curve, loss: mean cross-entropy of the last five batches, nats;
     # of the shipped ones those with the same activation, and two landmarks
     table: pd.DataFrame  # curve, loss, accuracy: at the end, 360 test images
-    loss: float
-    accuracy: float
 
 
 def starts(config: StartsConfig) -> Starts:
     """The chosen start beside those that ship; it is trained first, if it never was."""
-    runs = {"start": trained(TRAINING, config.training).meta}
-    for name, settings in SHIPPED.items():
-        kept = library.find(TRAINING.key(settings))
-        if kept is not None and settings != config.training:
-            runs[name] = kept.meta
+    chosen = trained(TRAINING, config.training).meta
+    return _compared({"start": chosen, **_shipped(config)}, config.activation)
+
+
+def shipped_starts(config: StartsConfig) -> Starts:
+    """Those that ship alone, while the chosen one is not trained."""
+    return _compared(_shipped(config), config.activation)
+
+
+def _shipped(config: StartsConfig) -> dict[str, Mapping[str, Any]]:
+    """The cards of all that ship, but for the chosen one."""
+    found = {name: library.find(TRAINING.key(settings)) for name, settings in SHIPPED.items()}
+    return {
+        name: kept.meta
+        for name, kept in found.items()
+        if kept is not None and SHIPPED[name] != config.training
+    }
+
+
+def _compared(runs: Mapping[str, Mapping[str, Any]], activation: str) -> Starts:
     curves = [
         pd.DataFrame(meta["curve"])[["step", "loss"]].assign(curve=name)
         for name, meta in runs.items()
-        if name == "start" or name in LANDMARKS or name.startswith(config.activation)
+        if name == "start" or name in LANDMARKS or name.startswith(activation)
     ]
     ends = [
         (name, meta["metrics"]["loss"], meta["metrics"]["test_accuracy"])
         for name, meta in runs.items()
     ]
-    table = pd.DataFrame(ends, columns=["curve", "loss", "accuracy"])
     return Starts(
         losses=pd.concat(curves, ignore_index=True),
-        table=table,
-        loss=float(table["loss"].iloc[0]),
-        accuracy=float(table["accuracy"].iloc[0]),
+        table=pd.DataFrame(ends, columns=["curve", "loss", "accuracy"]),
     )

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from benchmarks.server import Server, serving
 from core.store import Store
-from tests.browser.conftest import PATIENCE, Open
+from tests.browser.conftest import Open
 
 pytestmark = pytest.mark.browser
 
@@ -23,7 +23,7 @@ def ask(page: Page) -> None:
     page.get_by_role("button", name="Train it").click()
     expect(page.get_by_test_id("stMain").get_by_text("being trained")).to_be_visible()
     sidebar = page.get_by_test_id("stSidebar")
-    expect(sidebar.get_by_text("Training now")).to_be_visible(timeout=PATIENCE)
+    expect(sidebar.get_by_text("Training now")).to_be_visible()
 
 
 def drawn(page: Page) -> None:
@@ -38,12 +38,12 @@ def test_a_training_is_followed_on_another_page_drawn_when_it_ends_and_found_aga
     page = visit(f"{server.url}/{NETWORK}")
     ask(page)
     aside = other.get_by_test_id("stSidebar")
-    expect(aside.get_by_text("Training now")).to_be_visible(timeout=PATIENCE)
+    expect(aside.get_by_text("Training now")).to_be_visible()
     expect(aside.get_by_text("/ 40")).to_be_visible(timeout=TRAINING)
     assert "/claims" in other.url
     expect(other.get_by_role("heading", level=1)).to_have_text("Which of the claims hold?")
     drawn(page)
-    expect(aside.get_by_text("Training now")).to_have_count(0, timeout=PATIENCE)
+    expect(aside.get_by_text("Training now")).to_have_count(0)
     drawn(visit(f"{server.url}/{NETWORK}"))
 
 

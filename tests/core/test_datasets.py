@@ -284,7 +284,7 @@ def small(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     return folder
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=4), st.integers(0, 99))
 def test_an_idx_file_gives_back_its_array(
     tmp_path_factory: pytest.TempPathFactory, shape: list[int], seed: int
@@ -499,7 +499,7 @@ def test_a_seed_decides_the_points_from_threads_too(name: str) -> None:
     assert not torch.equal(found[0], datasets.toy(name, 50, generator=rng(4), noise=0.1))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.sampled_from(list(datasets.TOYS)), st.integers(1, 60), st.floats(0, 2))
 def test_toys_have_the_asked_for_number_of_finite_points(
     name: str, count: int, noise: float

@@ -118,7 +118,7 @@ def slow_weights(scale: np.ndarray, nibbles: np.ndarray) -> list[list[float]]:
     return rows
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(rows=st.integers(1, 4), blocks=st.integers(1, 3), seed=st.integers(0, 999))
 def test_dequantize_is_the_format_weight_by_weight(rows: int, blocks: int, seed: int) -> None:
     generator = np.random.default_rng(seed)
@@ -340,7 +340,7 @@ def test_a_translation_is_nearer_than_another_sentence(embedded: TokenEncoder) -
 # How a text becomes tokens
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.text("苹果红我喜欢的一是不了人abcdefghijABC .,。0123", min_size=1, max_size=40))
 def test_tokens_are_the_text_cut_up(text: str) -> None:
     if text.strip():

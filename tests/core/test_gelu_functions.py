@@ -63,7 +63,7 @@ def test_gradients_flow_as_finite_differences_say(function: Any) -> None:
     assert torch.autograd.gradcheck(function, x)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(x=FLOATS, c=st.floats(0, 0.2), slope=st.floats(0.1, 4))
 def test_every_gate_is_odd(x: float, c: float, slope: float) -> None:
     point = torch.tensor(x, dtype=torch.float64)
@@ -71,7 +71,7 @@ def test_every_gate_is_odd(x: float, c: float, slope: float) -> None:
         assert float(f(point) - f(-point)) == pytest.approx(x, abs=1e-12)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(x=FLOATS, c=st.floats(0, 0.2))
 def test_the_tanh_form_is_a_sigmoid_of_a_cubic(x: float, c: float) -> None:
     inner = core.odd_polynomial(np.array([x]), core.FORMS["tanh-cubic"].polynomial(np.array([c])))
@@ -129,7 +129,7 @@ def test_local_coefficients_are_the_closed_forms_of_eq_7_and_8() -> None:
     assert local["b"] / local["a"] == pytest.approx(local["c"], rel=1e-15)
 
 
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 @given(a=st.floats(-2, 2), b=st.floats(-1, 1))
 def test_taylor_residual_has_the_coefficients_that_mpmath_finds(a: float, b: float) -> None:
     expected = mpmath.taylor(

@@ -16,7 +16,7 @@ from hypothesis import assume, given, settings
 from core import gelu as core
 from tests.configs import configs
 
-LEGAL = settings(deadline=None, max_examples=25)
+LEGAL = settings(max_examples=25)
 
 
 def by_curve(table: pd.DataFrame, curve: str, column: str, key: str = "curve") -> np.ndarray:
@@ -35,7 +35,7 @@ def test_curves_add_up_and_stay_within_reach(config: core.CurvesConfig) -> None:
         np.testing.assert_allclose(error, expected, rtol=1e-6, atol=1e-9 / np.abs(exact).min())
         worst = result.worst.set_index("curve").loc[curve]
         if config.scale == "absolute":
-            assert abs(worst["error"]) >= np.abs(error).max() * (1 - 1e-9)
+            assert abs(worst["error"]) >= np.abs(error).max() * (1 - 1e-6)
             assert abs(worst["x"]) <= config.reach
 
 
@@ -123,7 +123,7 @@ def test_every_criterion_wins_in_its_own_meter(form: str, target: str) -> None:
     assert table.notna().all(axis=None)
 
 
-@settings(deadline=None, max_examples=12)
+@settings(max_examples=12)
 @given(config=configs(core.RefitConfig))
 def test_a_refit_that_converges_keeps_its_invariants(
     config: core.RefitConfig,
@@ -221,7 +221,7 @@ def test_one_more_degree_of_minimax_is_closer_to_phi(degree: str) -> None:
     assert higher < 0.9 * lower
 
 
-@settings(deadline=None, max_examples=12)
+@settings(max_examples=12)
 @given(config=configs(core.RoundingConfig))
 def test_rounding_tables_are_fit_for_a_log_axis(config: core.RoundingConfig) -> None:
     result = core.rounding(config)

@@ -7,7 +7,7 @@ import mpmath
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import kstest
@@ -111,7 +111,6 @@ def test_the_mean_cosine_is_the_known_one(dim: int, mean: float) -> None:
     assert core.mean_absolute_cosine(dim) == pytest.approx(integral, rel=1e-8)
 
 
-@settings(deadline=None)
 @given(count=st.integers(1, 6), seed=st.integers(0, 99))
 def test_hyperspherical_coordinates_are_a_unit_vector_with_the_first_as_angle(
     count: int, seed: int

@@ -62,6 +62,7 @@ def test_claim_the_common_mean_is_what_breaks_near_orthogonality() -> None:
     found = evidence("A3")
     assert found["share_isotropic"] == pytest.approx(found["share_exact"], abs=0.01)
     assert found["share_common_mean"] < 0.01
+    assert core.words(core.WordsConfig()).within < found["share_words_centered"] < 0.9
 
 
 def test_claim_normalization_keeps_what_goes_forward_and_not_the_gradient() -> None:
@@ -109,6 +110,10 @@ def better_meter(found: core.Orthogonality) -> core.Orthogonality:
     )
 
 
+def words_at_right_angles(config: core.WordsConfig) -> core.Words:
+    return dataclasses.replace(core.words(config), within=0.9)
+
+
 TURNS: list[tuple[str, dict[str, Any], Verdict]] = [
     ("A1", {"sample_angles": flat_angles}, Verdict.FAILS),
     ("A1", {"cosine_density": lambda c, n: 1 + np.asarray(c) ** 2}, Verdict.FAILS),
@@ -116,7 +121,11 @@ TURNS: list[tuple[str, dict[str, Any], Verdict]] = [
     ("A2", {"sample_angles": lambda *a: core.sample_angles(*a) + 0.1}, Verdict.FAILS),
     ("A3", {"angle_variance": lambda n: float(n)}, Verdict.FAILS),
     ("A3", {"_share_right": lambda mean, seed: 0.5}, Verdict.FAILS),
-    ("A3", {"_share_right": lambda mean, seed: 0.99}, Verdict.HOLDS),
+    (
+        "A3",
+        {"words": words_at_right_angles},
+        Verdict.HOLDS,
+    ),
     ("A4", {"normal_distance": lambda n, p: 0.5}, Verdict.FAILS),
     ("A4", {"sample_angles": flat_angles}, Verdict.FAILS),
     ("B1", {"sample_weight": scaled_weight(2.0)}, Verdict.FAILS),

@@ -23,6 +23,7 @@ def losses(config: core.TrainConfig) -> list[float]:
 
 def test_the_task_is_found_by_its_name() -> None:
     assert task("initialization.network") is core.TRAINING
+    assert task("initialization.region") is core.MAP
 
 
 @pytest.mark.parametrize("name", core.SHIPPED)
@@ -128,8 +129,15 @@ def test_starts_show_the_chosen_one_beside_those_that_ship(store: object) -> Non
     assert result.table["curve"].tolist()[0] == "start"
     assert set(result.table["curve"]) == {"start", *core.SHIPPED} - {"tanh-orthogonal"}
     assert set(result.losses["curve"]) == {"start", "tanh-post", "relu-he"}
-    assert result.accuracy == result.table["accuracy"].iloc[0]
     own = core.StartsConfig(depth=5, seed=3, activation="selu")
     other = core.starts(own)
     assert set(other.losses["curve"]) == {"start", "relu-he", "tanh-orthogonal"}
-    assert other.loss == trained(core.TRAINING, own.training).meta["metrics"]["loss"]
+    metrics = trained(core.TRAINING, own.training).meta["metrics"]
+    assert other.table["loss"].iloc[0] == metrics["loss"]
+
+
+def test_what_ships_is_shown_while_the_chosen_start_is_not_trained(store: object) -> None:
+    own = core.StartsConfig(depth=5, seed=3, activation="gelu")
+    result = core.shipped_starts(own)
+    assert set(result.table["curve"]) == set(core.SHIPPED)
+    assert set(result.losses["curve"]) == {"gelu-tuned", "relu-he", "tanh-orthogonal"}

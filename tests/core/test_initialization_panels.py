@@ -2,11 +2,14 @@
 
 import importlib
 import math
+from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -14,8 +17,8 @@ from core import initialization as core
 from core.formula import BadFormula
 from tests.configs import configs
 
-map_module = importlib.import_module("core.initialization.region")
-LEGAL = settings(deadline=None, max_examples=20)
+region_module = importlib.import_module("core.initialization.region")
+LEGAL = settings(max_examples=20)
 
 
 def curve(table: pd.DataFrame, name: str, column: str = "value") -> np.ndarray:
@@ -195,17 +198,30 @@ def test_profiles_have_a_row_per_layer_and_say_what_left_the_axis(
     config: core.ProfileConfig,
 ) -> None:
     assume(config.depth * config.width <= 6000)
-    result = core.profile(config)
+    result = core.profile(replace(config, progress=core.PASSES))
     for name in ("forward", "backward"):
         assert len(curve(result.moments, name)) == config.depth + 1
+    low, high = result.domain
+    values = result.moments["value"].dropna()
+    assert low <= values.min() <= values.max() <= high
     forward = curve(result.moments, "forward")
     gone = np.flatnonzero(np.isnan(forward))
     assert result.overflow == (gone[0] if len(gone) else -1)
     cosines = curve(result.cosines, "cosine")
     assert np.nanmax(np.abs(cosines)) <= 1 + 1e-6
-    assert ("theory" in set(result.moments["curve"])) == (
-        not (config.layer_norm or config.residual)
-    )
+    assert len(curve(result.cosines, "cosine-theory")) == config.depth + 1
+
+
+def test_the_signal_goes_up_first_and_its_gradient_comes_back() -> None:
+    pictures = [core.profile(core.ProfileConfig(depth=10, progress=p)) for p in (0, 5, 10, 15, 20)]
+    reached = [len(curve(each.moments, "forward")) for each in pictures]
+    returned = [len(curve(each.moments, "backward")) for each in pictures]
+    assert reached == [1, 6, 11, 11, 11]
+    assert returned == [1, 1, 1, 6, 11]
+    backward = pictures[3].moments[pictures[3].moments["curve"] == "backward"]
+    assert backward["layer"].min() == 5  # the gradient comes from the top
+    assert len({each.domain for each in pictures}) == 1  # and the axis stands still
+    assert len({each.backward for each in pictures}) == 1
 
 
 def test_twice_the_weights_leave_the_axis_as_a_finding() -> None:
@@ -240,20 +256,28 @@ def test_another_seed_gives_another_panel_and_the_same_one_the_same(
     assert not getattr(one, first).equals(getattr(other, first))
 
 
-def test_the_trainable_region_has_every_cell_and_narrows_with_depth() -> None:
-    for start in map_module.MAPS:
-        result = core.region(core.RegionConfig(start=start))
-        assert len(result.table) == len(map_module.MULTIPLES) * len(map_module.DEPTHS)
-        by_depth = result.table.assign(good=result.table["accuracy"] > 0.5).groupby("depth")["good"]
-        assert by_depth.sum()[50] < by_depth.sum()[4]
-        assert result.best >= result.accuracy_at_one
+@pytest.mark.parametrize("start", region_module.STARTS)
+def test_the_trainable_region_has_every_cell_and_narrows_with_depth(start: str) -> None:
+    result = core.region(core.RegionConfig(start=start))
+    assert len(result.table) == len(region_module.MULTIPLES) * len(region_module.DEPTHS)
+    by_depth = result.table.assign(good=result.table["accuracy"] > 0.5).groupby("depth")["good"]
+    assert by_depth.sum()[50] < by_depth.sum()[4]
+    assert result.best >= result.accuracy_at_one
 
 
-def test_a_cell_is_what_today_s_code_trains() -> None:
-    settings = map_module.settings("tanh-normal", 1.0, 2)
-    table = core.region(core.RegionConfig(start="tanh-normal")).table
-    cell = table[(table["multiple"] == 1) & (table["depth"] == 2)]["accuracy"].item()
-    assert core.final_accuracy(settings)[1] == pytest.approx(cell, abs=0.02)
+def test_the_map_that_ships_is_what_today_s_code_makes() -> None:
+    config = core.RegionConfig(start="tanh-normal")
+    shipped = core.region(config).table["accuracy"].tolist()
+    today = [snapshot.metrics["accuracy"] for snapshot in islice(core.MAP.train(config, None), 3)]
+    assert today == pytest.approx(shipped[:3], abs=0.02)
+
+
+def test_a_map_goes_on_where_it_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(region_module, "STEPS", 5)
+    config = core.RegionConfig(start="relu-he", seed=1)
+    first, second = islice(core.MAP.train(config, None), 2)
+    resumed = next(core.MAP.train(config, {"accuracy": torch.tensor([first.metrics["accuracy"]])}))
+    assert (resumed.done, resumed.metrics) == (second.done, second.metrics)
 
 
 @given(slope=st.floats(-3, 3))

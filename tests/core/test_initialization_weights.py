@@ -109,7 +109,7 @@ def test_orthogonal_weights_are_those_of_torch(shape: tuple[int, int]) -> None:
         torch.testing.assert_close(ours, theirs)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(m=SIZES, n=SIZES, seed=st.integers(0, 99), law=st.sampled_from(list(core.DISTRIBUTIONS)))
 def test_orthogonal_is_exact_for_every_shape_and_distribution(
     m: int, n: int, seed: int, law: str
@@ -180,7 +180,7 @@ def test_seeds_decide_the_weight_in_every_thread(distribution: str, dtype: torch
     assert not torch.equal(one(7), one(8))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(m=SIZES, n=SIZES, seed=st.integers(0, 99))
 def test_the_meters_are_what_their_names_say(m: int, n: int, seed: int) -> None:
     weight = draw(m, n, seed=seed)
@@ -273,3 +273,42 @@ def test_singular_values_follow_the_law(shape: tuple[int, int]) -> None:
     shares = np.interp(np.sort(values), grid, law)
     assert np.abs(shares - (np.arange(len(values)) + 0.5) / len(values)).max() < 0.03
     assert values.max() < high * 1.05
+
+
+@pytest.mark.parametrize("shape", [(400, 400), (800, 400), (200, 400)])
+def test_a_sketch_tells_what_a_decomposition_tells(shape: tuple[int, int]) -> None:
+    weight = core.sample_weight(*shape, "post", generator=generator())
+    exact = core.orthogonality(weight)
+    found = core.sketch(weight, 100, generator(1))
+    near = found.orthogonality
+    assert near.entrywise_mse == pytest.approx(exact.entrywise_mse, rel=0.05)
+    assert near.relative_frobenius == pytest.approx(exact.relative_frobenius, rel=0.025)
+    assert near.spectral == pytest.approx(exact.spectral, rel=0.01)
+    assert near.spectral <= exact.spectral * (1 + 1e-5)
+    # The shares are those of the eigenvalues: below a place as many as the weights before it say.
+    values = torch.linalg.eigvalsh(weight.T.double() @ weight.double()).clamp(min=0).sqrt()
+    place = float(values.quantile(0.8))
+    assert float(found.shares[found.values < place].sum()) == pytest.approx(0.8, abs=0.12)
+
+
+def test_a_sketch_of_a_rotation_is_a_rotation_s() -> None:
+    weight = core.sample_weight(300, 300, "orthogonal", generator=generator())
+    found = core.sketch(weight, 20, generator(1))
+    assert found.orthogonality.spectral < 1e-5
+    assert found.orthogonality.entrywise_mse < 1e-12
+    np.testing.assert_allclose(found.stretches, 1, atol=1e-5)
+
+
+def test_large_weights_are_sketched_without_a_seam(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = core.MetersConfig(size=512)
+    exact = core.meters(config)
+    monkeypatch.setattr("core.initialization.sizes.DECOMPOSED", 256)
+    near = core.meters(config)
+    assert near.entrywise_mse == pytest.approx(exact.entrywise_mse, rel=0.05)
+    assert near.spectral == pytest.approx(exact.spectral, rel=0.01)
+    one, other = (r.spectrum[r.spectrum["curve"] == "sample"] for r in (exact, near))
+    at = np.linspace(0.2, 1.8, 9)
+    densities = [np.interp(at, part["s"], part["value"]) for part in (one, other)]
+    np.testing.assert_allclose(densities[0], densities[1], atol=0.15)
+    assert "worst-low" in exact.stretches["vector"].tolist()
+    assert "worst-low" not in near.stretches["vector"].tolist()

@@ -52,7 +52,7 @@ def test_a_run_ends_with_the_weights_of_the_plain_generator_and_tells_how(store:
     assert Store().keys() == [found.key]
 
 
-@settings(deadline=None, max_examples=8)
+@settings(max_examples=8)
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=3))
 def test_stopped_anywhere_and_taken_up_again_it_ends_with_the_same_weights(
     stops: list[int],

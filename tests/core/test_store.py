@@ -55,7 +55,7 @@ json_values = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(tensors(), st.dictionaries(st.text(), json_values, max_size=4))
 def test_what_is_put_comes_back_to_the_bit(
     kept: dict[str, torch.Tensor], meta: dict[str, Any]

@@ -13,11 +13,11 @@ from ui.catalogue import words
 
 SLUG = "initialization"
 PANELS = (
-    "angles", "words", "meters", "code", "fans", "stability", "profile", "cloud", "starts",
-    "region",
+    "angles", "words", "meters", "code", "fans", "stability", "profile", "collapse", "cloud",
+    "starts", "region",
 )  # fmt: skip
 # The first chart of each panel, counted over the page.
-FIRST = dict(zip(PANELS, (0, 2, 3, 5, 6, 7, 9, 11, 12, 13), strict=True))
+FIRST = dict(zip(PANELS, (0, 2, 3, 5, 6, 7, 9, 11, 13, 14, 15), strict=True))
 
 
 def opened(**params: Any) -> AppTest:
@@ -35,7 +35,8 @@ def opened(**params: Any) -> AppTest:
         ("meters", "scheme", "orthogonal"), ("code", "n", 30), ("fans", "fan_in", 256),
         ("fans", "count", "mean-square"), ("stability", "activation", "tanh"),
         ("stability", "multiple", 1.2), ("profile", "activation", "tanh"),
-        ("profile", "depth", 20), ("profile", "layer_norm", True), ("cloud", "width", 16),
+        ("profile", "depth", 20), ("profile", "layer_norm", True), ("profile", "progress", 5),
+        ("collapse", "activation", "tanh"), ("cloud", "width", 16),
         ("cloud", "activation", "relu"), ("starts", "scheme", "post"),
         ("region", "start", "relu-he"),
     ],
@@ -111,10 +112,19 @@ def test_a_formula_too_long_for_its_place_is_cut_with_a_word() -> None:
     assert len(widget(page, f"{SLUG}.stability.formula").value) == 120
 
 
-def test_a_start_that_nobody_has_trained_is_offered() -> None:
+def test_a_start_that_nobody_has_trained_is_offered_beside_those_that_ship() -> None:
     page = opened(starts__depth=10, starts__seed=7)
     assert widget(page, "_train.initialization.network")
-    assert len(charts(page)) == 13
+    drawn = table(charts(page)[FIRST["starts"]])
+    pd.testing.assert_frame_equal(
+        drawn, core.shipped_starts(core.StartsConfig(depth=10, seed=7)).losses, check_dtype=False
+    )
+
+
+def test_a_map_of_another_seed_is_offered() -> None:
+    page = opened(region__seed=1)
+    assert widget(page, "_train.initialization.region")
+    assert len(charts(page)) == FIRST["region"]
 
 
 def test_every_panel_hands_out_a_script_that_makes_its_figures_again(tmp_path: Path) -> None:
