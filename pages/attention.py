@@ -380,7 +380,8 @@ lab.panel(
     heads,
     presets={
         "chinese": lambda now: replace(now, text=core.CHINESE),
-        "sharp": lambda now: replace(now, layer=1, head=1),
+        "even": lambda now: replace(now, layer=1, head=1),
+        "first": lambda now: replace(now, layer=1, head=8),
         "signed": lambda now: replace(now, kernel="identity"),
     },
     own=("text",),

@@ -38,8 +38,8 @@ class HeadsConfig(Config):
     """A sentence, a head of the encoder, and the kernel that takes the softmax's place."""
 
     kernel: Annotated[str, Choice(*KINDS)] = "elu"
-    layer: Annotated[int, Range(1, 12)] = 4
-    head: Annotated[int, Range(1, 12)] = 1
+    layer: Annotated[int, Range(1, 12)] = 3
+    head: Annotated[int, Range(1, 12)] = 7
     scale: Annotated[float, Range(0.1, 10.0, 0.1)] = 1.0  # of the model's own q·k / sqrt(d)
     text: Annotated[str, Text(LONGEST)] = ENGLISH
 

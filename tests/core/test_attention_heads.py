@@ -91,3 +91,14 @@ def test_a_damaged_file_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: obje
     with pytest.raises(ValueError, match="damaged"):
         core.heads(core.HeadsConfig())
     module._files.cache_clear()
+
+
+def test_claim_the_heads_of_the_presets_look_where_their_names_say(no_encoder: None) -> None:
+    sharp = core.heads(core.HeadsConfig())
+    even, first = (core.heads(core.HeadsConfig(layer=1, head=head)) for head in (1, 8))
+    assert sharp.softmax_entropy < 0.1
+    assert sharp.distance > 0.85
+    assert even.softmax_entropy > 0.8
+    assert even.distance < 0.4
+    on_the_first = first.softmax[first.softmax["key"].str.startswith("1 ")]["weight"]
+    assert on_the_first.mean() > 0.9
