@@ -5,6 +5,7 @@ import pytest
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
+from benchmarks import attention
 from benchmarks.figures import Figure, Target, summarize, table
 from benchmarks.readers import Answer, Reader, read
 
@@ -80,3 +81,26 @@ def test_an_exception_on_the_page_is_an_error() -> None:
     message.delta.new_element.exception.type = "ValueError"
     message.delta.new_element.exception.message = "no"
     assert received(message).exceptions == ["ValueError: no"]
+
+
+def test_attention_crosses_between_two_lengths() -> None:
+    laws = {"chunkwise": lambda n: 200.0 * n, "fused softmax": lambda n: 1.0 * n * n}
+    least = {(name, n): law(n) for name, law in laws.items() for n in (128, 256, 512)}
+    assert attention.crossing(least) == pytest.approx(200)
+    assert attention.crossing({key: v for key, v in least.items() if key[1] > 200}) == 256
+    slow = {(name, n): v * (9 if name == "chunkwise" else 1) for (name, n), v in least.items()}
+    assert attention.crossing(slow) == float("inf")
+
+
+def test_attention_figures_say_whether_targets_are_met() -> None:
+    found = {
+        (name, n): [1e-3 * n * (n / 512 if name == "fused softmax" else 1)]
+        for name in ("chunkwise", "fused softmax")
+        for n in (256, 1024, 16384)
+    }
+    rows = {row.name: row for row in attention.figures(attention.PASSES[0], found)}
+    ratio = rows["causal, forward, n = 16384: chunkwise / fused softmax"]
+    assert ratio.summary["max"] == pytest.approx(1 / 32)
+    assert ratio.met
+    assert not rows["causal, forward: crossing"].met  # at 512
+    assert rows["causal, forward: exponent of chunkwise time in n"].met

@@ -30,18 +30,18 @@ def title(task: str, settings: Mapping[str, Any]) -> str:
         for name, value in settings.items()
         if value != usual.get(name)
     ]
-    name = f"**{t(f'topics.{topic}.nav')} · {t(_key(task, 'name'))}**"
+    name = f"**{t(f'topics.{topic}.nav')} · {t(key(task, 'name'))}**"
     return " · ".join([name, *named])
 
 
 def setting(task: str, field: str) -> str:
     """The reader's word for a setting of a task."""
-    return t(_key(task, f"settings.{field}"))
+    return t(key(task, f"settings.{field}"))
 
 
 def metric(task: str, name: str) -> str:
     """The reader's word for what a training measures; "step" is its unit of progress."""
-    return t(_key(task, f"metrics.{name}"))
+    return t(key(task, f"metrics.{name}"))
 
 
 def curve(task: str, points: Sequence[Mapping[str, float]]) -> None:
@@ -166,6 +166,6 @@ def _remove(card: Card) -> None:
     )
 
 
-def _key(task: str, rest: str) -> str:
+def key(task: str, rest: str) -> str:
     topic, _, short = task.partition(".")
     return f"{topic}.tasks.{short}.{rest}"

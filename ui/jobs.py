@@ -12,7 +12,7 @@ from core.jobs import Job
 from core.knobs import Config
 from core.training import Task
 from ui import cards, seen
-from ui.i18n import t
+from ui.i18n import has, t
 from ui.numbers import pretty
 
 EVERY = 0.5  # seconds between two looks at a running job
@@ -28,7 +28,7 @@ def ready(task: Task, config: Config) -> bool:
     job = jobs.find(task, config)
     with st.container(border=True):
         if job and job.active:
-            st.markdown(t("models.trains"))
+            st.markdown(_words(task, "trains"))
             _watch(partial(_progress, job, "page", with_curve=True))
         else:
             _offer(task, config, job)
@@ -64,18 +64,24 @@ def listing() -> None:
 def _offer(task: Task, config: Config, last: Job | None) -> None:
     if seen.in_a_browser():
         engine.warm()
-    st.markdown(_ending(last) if last else t("models.untrained"))
+    st.markdown(_ending(last) if last else _words(task, "untrained"))
     times = [row.meta["seconds"] for row in library.cards() if row.meta.get("task") == task.name]
     if times:
         low, high = cards.duration(min(times)), cards.duration(max(times))
         st.caption(t("models.took", low=low, high=high))
     st.button(
-        t("models.go_on" if last else "models.train"),
+        _words(task, "go_on" if last else "train"),
         icon=":material/model_training:",
         key=f"_train.{task.name}",
         on_click=_submit,
         args=(task, config),
     )
+
+
+def _words(task: Task, key: str) -> str:
+    """What a task says of itself, or else what is said of trainings."""
+    own = cards.key(task.name, key)
+    return t(own) if has(own) else t(f"models.{key}")
 
 
 def _submit(task: Task, config: Config) -> None:

@@ -48,12 +48,15 @@ def linear_attention(
 
     A row whose weights are nonnegative and sum to 0 gives zeros, with zero gradient. A signed
     kernel's weights can cancel; where nothing but rounding is left of their sum, UnsafeDenominator
-    is warned, and `denominators` tells more. float16 and bfloat16 are summed in float32. Raises
-    ValueError on shapes that do not match, an unknown feature map or form, a chunk_size below 1.
+    is warned, and `denominators` tells more. Causal "exp" overflows from keys of about 88 on.
+    float16 and bfloat16 are summed in float32. Raises ValueError on shapes that do not match, an
+    unknown feature map or form, a chunk_size below 1.
     """
     check(q, k, v, causal=causal)
     check_chunk(chunk_size)
     phi = _feature_map(feature_map, q.shape[-1], normalize=normalize, generator=generator)
+    if phi.name == "exp" and normalize and not causal:
+        q, k = _balanced(q, k)
     if form == "chunkwise":
         return _chunkwise(q, k, v, phi, causal, chunk_size, normalize)
     dtype = q.dtype
@@ -66,6 +69,15 @@ def linear_attention(
 
 
 _feature_map = feature_map  # the argument of that name hides it
+
+
+def _balanced(q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
+    """q + m, k - m with m the largest key, feature by feature: e^q·e^k is the same, and no key
+    overflows. Causal attention must not look for the largest, so it has to do without."""
+    if 0 in k.shape[-2:]:
+        return q, k
+    largest = k.detach().amax(dim=-2, keepdim=True)
+    return q + largest, k - largest
 
 
 def _chunkwise(

@@ -221,6 +221,22 @@ def test_large_numbers_do_not_overflow() -> None:
     torch.testing.assert_close(huge, torch.tensor([1, 0.5**0.5, 0.5**0.5]))
 
 
+def test_exponential_keys_of_any_size_are_weighed_without_overflow() -> None:
+    q, k, v = (40 * x for x in tokens(2, 9, 5, values=3))
+    k = k + 900
+    leaves = [x.requires_grad_() for x in (q, k, v)]
+    out = attend(*leaves, feature_map="exp")
+    log_sims = torch.logsumexp(q.unsqueeze(-2) + k.unsqueeze(-3), dim=-1)
+    exact = log_sims.softmax(dim=-1) @ v
+    torch.testing.assert_close(out, exact)
+    for ours, theirs in zip(
+        torch.autograd.grad(out.square().sum(), leaves),
+        torch.autograd.grad(exact.square().sum(), leaves),
+        strict=True,
+    ):
+        torch.testing.assert_close(ours, theirs)
+
+
 def test_elu_keeps_its_precision_where_the_written_form_rounds_to_zero() -> None:
     x = torch.linspace(-20, 20, 401)
     for dtype in (torch.bfloat16, torch.float16, torch.float32, torch.float64):
