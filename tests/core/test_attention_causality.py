@@ -65,7 +65,8 @@ def test_cut_sums_of_two_softmaxes_do_not_reach_one() -> None:
     result = core.causality(core.CausalityConfig())
     assert 0 < result.row_sum < 0.2
     table = result.table.set_index("form")["row_sum"]
-    assert (table.drop("efficient") == 1).all()
+    np.testing.assert_allclose(table.drop(["efficient", "linformer"]), 1, rtol=1e-12)
+    assert abs(table["linformer"] - 1) > 0.01  # rows of a random F do not sum to 1
 
 
 def test_what_is_called_tight_is_tight_for_every_token() -> None:
