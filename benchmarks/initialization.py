@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 import torch
 
@@ -50,7 +51,7 @@ def large() -> list[Figure]:
     configs += [MetersConfig(size=4096, distribution=law) for law in DISTRIBUTIONS]
     configs += [MetersConfig(size=size, scheme="orthogonal") for size in (2048, 4096)]
     configs += [MetersConfig(size=size, aspect="4") for size in (2048, 4096)]
-    return [_timed(_named(config), lambda c=config: meters(c), LARGE, runs=3) for config in configs]
+    return [_timed(_named(config), partial(meters, config), LARGE, runs=3) for config in configs]
 
 
 def deep() -> list[Figure]:
