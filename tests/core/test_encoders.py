@@ -901,7 +901,6 @@ def test_nobody_waits_long_for_a_silent_hub(
     assert time.monotonic() - started < 3
 
 
-<<<<<<< HEAD
 def test_numbered_texts_are_the_static_vectors_without_copies(embedded: TokenEncoder) -> None:
     texts = [*TEXTS, "  ", "word " * 2000]
     numbers = embedded.numbered(texts)
@@ -912,7 +911,8 @@ def test_numbered_texts_are_the_static_vectors_without_copies(embedded: TokenEnc
         np.testing.assert_array_equal(ids != embedded.unknown_id, alone.known)
         plain = [unicodedata.normalize("NFKC", token) for token in alone.tokens]
         assert embedded.pieces(ids.tolist()) == plain
-=======
+
+
 def test_a_layer_s_queries_and_keys_give_its_attention(embedded: TokenEncoder) -> None:
     found = embedded.layer(CHINESE, 4)
     assert found.queries is not None
@@ -930,4 +930,3 @@ def test_a_layer_s_queries_and_keys_give_its_attention(embedded: TokenEncoder) -
 def test_a_layer_that_is_not_there_is_refused(embedded: TokenEncoder, index: int) -> None:
     with pytest.raises(ValueError, match="0 to 11"):
         embedded.layer(CHINESE, index)
->>>>>>> recall
