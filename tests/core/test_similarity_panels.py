@@ -36,13 +36,13 @@ class Speaker(TokenEncoder):
         return [self.encode(text, **options) for text in texts]
 
     def encode(self, text: str, *, layer: int = -1, contextual: bool = True) -> TokenVectors:
-        tokens = tuple(text.replace(" ", ""))
+        tokens = tuple(text.replace(" ", ""))[:50]
         if not tokens:
             raise ValueError("no word")
         codes = np.array([ord(token) for token in tokens], dtype=np.float32)
         vectors = np.stack([np.cos(codes), np.sin(codes), codes % 7], axis=1)
         known = np.array([not token.isdigit() for token in tokens])
-        return TokenVectors(tokens, vectors, known, len(tokens) > 50)
+        return TokenVectors(tokens, vectors, known, len(text) > 50)
 
     def sentence(self, text: str) -> np.ndarray:
         return self.encode(text).vectors.sum(axis=0)
@@ -79,7 +79,7 @@ def test_a_zero_vector_is_at_a_right_angle_to_all_and_costs_no_nan() -> None:
 
 
 def test_places_are_shares_of_the_length() -> None:
-    np.testing.assert_allclose(core.position(3, 2), [[0, 1], [0.5, 0.5], [1, 0]])
+    np.testing.assert_allclose(core.position(3, 2), np.array([[0, 1], [0.5, 0.5], [1, 0]]))
     assert core.position(1, 1).tolist() == [[0.0]]
     assert core.position(1, 2).tolist() == [[0.5, 0.5]]
 
@@ -240,10 +240,10 @@ def test_claim_true_bounds_hold_and_the_slips_break_theirs() -> None:
             for distance in ("wmd", "code", "wrd")
         }
         holds = {
-            row.bound: row.holds / found.pairs
+            bound: holds / found.pairs
             for distance, found in tables.items()
-            for row in found.table.itertuples()
-            if not (distance == "code" and row.bound == "wcd")
+            for bound, holds in zip(found.table["bound"], found.table["holds"], strict=True)
+            if not (distance == "code" and bound == "wcd")
         }
         assert holds.pop("wrd-no-half") < 1
         assert set(holds.values()) == {1.0}
@@ -321,7 +321,7 @@ CONFIGS = (
 
 
 @pytest.mark.parametrize(("config", "compute"), CONFIGS, ids=lambda item: item.__name__)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(data=st.data())
 def test_any_setting_gives_finite_tables(config: Any, compute: Any, data: Any) -> None:
     from core.knobs import Choice, Range, knobs
@@ -331,8 +331,9 @@ def test_any_setting_gives_finite_tables(config: Any, compute: Any, data: Any) -
         if isinstance(knob.domain, Choice):
             chosen[knob.name] = data.draw(st.sampled_from(knob.domain.options))
         elif isinstance(knob.domain, Range) and knob.name != "layer":
-            draw = st.integers if knob.type is int else st.floats
-            chosen[knob.name] = data.draw(draw(knob.domain.low, knob.domain.high))
+            low, high = knob.domain.low, knob.domain.high
+            numbers = st.integers(int(low), int(high)) if knob.type is int else st.floats(low, high)
+            chosen[knob.name] = data.draw(numbers)
         elif knob.domain is None:
             chosen[knob.name] = data.draw(st.booleans())
     result = compute(config(**chosen))

@@ -204,8 +204,8 @@ def test_ribbons_are_as_wide_as_their_mass_and_fill_their_words() -> None:
     for side in ("left", "right"):
         ends = bands.groupby("ribbon").nth(0 if side == "left" else -1)
         for word, inside in ends.groupby(side):
-            assert inside["low"].min() == pytest.approx(blocks.loc[word, "low"])
-            assert inside["high"].max() == pytest.approx(blocks.loc[word, "high"])
+            assert inside["low"].min() == pytest.approx(blocks["low"][str(word)])
+            assert inside["high"].max() == pytest.approx(blocks["high"][str(word)])
     assert blocks["low"].min() == 0
     assert blocks["high"].max() == pytest.approx(1)
 
