@@ -32,7 +32,7 @@ IN_A_ROW = 10  # pairs that a solver is given before it is the next one's turn
 QUERIES = 30
 K = 10
 SIZES = (10_000, 100_000)
-SENTENCE = re.compile(r"[A-Z][A-Za-z ,;'’()\-0-9]{20,160}[.!?]")
+SENTENCE = re.compile(r"[A-Z][A-Za-z ,;:'’()\-0-9/]{12,220}[.!?]")
 
 MEMORY = """
 import resource, sys
@@ -141,7 +141,8 @@ def queries() -> list[np.ndarray]:
 
 
 def _search(size: int, metric: str, limit: float) -> list[Figure]:
-    found, name = corpus(min(size, len(sentences()) - 4 * QUERIES)), f"{metric.upper()}, {size}"
+    found = corpus(min(size, len(sentences()) - 4 * QUERIES))
+    name = f"{metric.upper()}, {len(found)}"
     found.search(queries()[0], K, metric=metric)
     times, solved, unlike = [], [], 0.0
     for number, x in enumerate(queries()):
@@ -163,8 +164,8 @@ def _search(size: int, metric: str, limit: float) -> list[Figure]:
 
 def _solvers(count: int) -> dict[str, Callable[[], object]]:
     """The same pair for everybody; the peers' set-up is not measured."""
-    import ot
-    from gensim.models import KeyedVectors
+    import ot  # type: ignore[import-untyped]
+    from gensim.models import KeyedVectors  # type: ignore[import-untyped]
     from scipy.spatial.distance import cdist
 
     generator = np.random.default_rng(count)
