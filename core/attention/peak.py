@@ -1,13 +1,15 @@
 """How much memory an attention takes at most, measured in a process of its own.
 
-`python -m core.attention.peak '{"causal": true, ...}' '[["linear", 1024], ...]'` prints megabytes
-beyond the inputs, a line for each form and length.
+`python -m core.attention.peak '{"causal": true, ...}' linear 1024 2048` prints megabytes beyond the
+inputs, a line for each length.
 Linux tells a process its peak and lets it start anew; elsewhere there is no answer, and NaN.
 """
 
 import dataclasses
+import gc
 import json
 import math
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -22,16 +24,31 @@ ROOT = Path(__file__).parents[2]
 
 
 def peak_megabytes(points: Sequence[tuple[str, int]], config: "SpeedConfig") -> list[float]:
-    """The most that a pass of each form and length takes beyond its inputs, output included."""
-    unknown = [math.nan] * len(points)
+    """The most that a pass of each form and length takes beyond its inputs, output included.
+
+    Each form has a process of its own: what one leaves lying, the next would find and use.
+    """
+    found: dict[tuple[str, int], float] = {}
+    for form in dict.fromkeys(form for form, _ in points):
+        sizes = sorted(n for name, n in points if name == form)
+        found |= {
+            (form, n): peak for n, peak in zip(sizes, _asked(form, sizes, config), strict=False)
+        }
+    return [found.get((form, n), math.nan) for form, n in points]
+
+
+def _asked(form: str, sizes: list[int], config: "SpeedConfig") -> list[float]:
+    """What another process says of a form; nothing if the system does not tell."""
     if not RESET.exists():
-        return unknown
-    command = [sys.executable, "-m", "core.attention.peak"]
-    settings = [json.dumps(dataclasses.asdict(config)), json.dumps(points)]
+        return []
+    settings = json.dumps(dataclasses.asdict(config))
+    command = [sys.executable, "-m", "core.attention.peak", settings, form, *map(str, sizes)]
+    # What is freed goes back to the system at once: a longer pass does not find it, either.
+    environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "0"}
     ended = subprocess.run(
-        [*command, *settings], cwd=ROOT, capture_output=True, text=True, check=False
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
-    return [float(line) for line in ended.stdout.split()] if ended.returncode == 0 else unknown
+    return [float(line) for line in ended.stdout.split()] if ended.returncode == 0 else []
 
 
 def measured(form: str, n: int, config: "SpeedConfig") -> float:
@@ -41,6 +58,7 @@ def measured(form: str, n: int, config: "SpeedConfig") -> float:
     run = speed.attentions(config.causal)[form]
     speed.once(run, speed.inputs(config, 16), config.backward)  # what it loads is not counted
     qkv = speed.inputs(config, n)
+    gc.collect()
     RESET.write_text("5")  # the peak is from now on
     before = _kilobytes("VmRSS")
     speed.once(run, qkv, config.backward)
@@ -59,5 +77,5 @@ if __name__ == "__main__":
 
     torch.set_num_threads(1)
     settings = SpeedConfig(**json.loads(sys.argv[1]))
-    for name, length in json.loads(sys.argv[2]):
-        print(measured(name, length, settings))
+    for length in sys.argv[3:]:
+        print(measured(sys.argv[2], int(length), settings))

@@ -203,10 +203,13 @@ def crossing(rows: pd.DataFrame, unit: str, other: str) -> float:
 
     The least n measured if it always does; NaN if at the longest it still does not.
     """
-    by_form = rows.pivot(index="n", columns="form", values=unit)[["linear", other]].dropna()
+    by_form = rows.pivot(index="n", columns="form", values=unit)
+    by_form = by_form.reindex(columns=["linear", other]).dropna()
     gaps = (by_form["linear"] / by_form[other]).map(math.log).to_numpy()
     sizes = by_form.index.to_numpy(float)
     more = np.flatnonzero(gaps > 0)
+    if len(sizes) == 0:
+        return math.nan
     if len(more) == 0:
         return float(sizes[0])
     last = more[-1]
@@ -223,11 +226,11 @@ def _curves(rows: pd.DataFrame, unit: str, marks: Mapping[str, float]) -> pd.Dat
     """Every form at every length, NaN where it was not measured; marks lie on "linear"."""
     by_form = rows.pivot(index="n", columns="form", values=unit)[list(rows["form"].unique())]
     curves = by_form.reset_index().melt("n", var_name="curve", value_name="value")
-    linear = by_form["linear"].dropna()
+    linear = by_form.get("linear", pd.Series(dtype=float)).dropna()
     points = [
         (n, float(np.exp(np.interp(math.log(n), np.log(linear.index), np.log(linear)))), mark)
         for mark, n in marks.items()
-        if not math.isnan(n)
+        if len(linear) and not math.isnan(n)
     ]
     marked = pd.DataFrame(points, columns=["n", "value", "curve"])
     return pd.concat([curves[["n", "value", "curve"]].astype({"n": float}), marked])
