@@ -164,8 +164,8 @@ def _search(size: int, metric: str, limit: float) -> list[Figure]:
 
 def _solvers(count: int) -> dict[str, Callable[[], object]]:
     """The same pair for everybody; the peers' set-up is not measured."""
-    import ot  # type: ignore[import-untyped]
-    from gensim.models import KeyedVectors  # type: ignore[import-untyped]
+    import ot
+    from gensim.models import KeyedVectors
     from scipy.spatial.distance import cdist
 
     generator = np.random.default_rng(count)

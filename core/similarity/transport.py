@@ -108,7 +108,7 @@ def _positive(regularization: float | None) -> float:
 def _network_simplex() -> Callable[..., Any]:
     """POT's solver itself: around it `ot.emd2` spends ten times its time on ten tokens."""
     # Half a second of imports: only where something is solved.
-    from ot.lp.emd_wrap import emd_c  # type: ignore[import-untyped]
+    from ot.lp.emd_wrap import emd_c
 
     solver: Callable[..., Any] = emd_c
     return solver
