@@ -211,12 +211,21 @@ def importance(config: core.ImportanceConfig) -> None:
     """Norms of real word vectors over how rare the words are."""
     result = lab.compute(core.importance, config)
     curves = series(result.points)
-    lab.chart(
-        charts.lines, result.points, x="x", y="value", series="curve", names=curves,
-        points=tuple(curves), x_title=t("similarity.importance.rarity"),
-        y_title=t("similarity.importance.norm"),
-        alt=t("similarity.importance.alt", correlation=pretty(result.correlation, 2)),
-    )  # fmt: skip
+    left, right = st.columns(2)
+    with left:
+        lab.chart(
+            charts.lines, result.points, x="x", y="value", series="curve", names=curves,
+            points=tuple(curves), x_title=t("similarity.importance.rarity"),
+            y_title=t("similarity.importance.norm"),
+            alt=t("similarity.importance.alt", correlation=pretty(result.correlation, 2)),
+        )  # fmt: skip
+    with right:
+        lab.chart(
+            charts.lines, result.cuts, x="count", y="correlation", x_scale="log",
+            x_title=t("similarity.importance.count"),
+            y_title=t("similarity.importance.correlation"), y_domain=(-0.5, 0.5),
+            alt=t("similarity.importance.alt_cuts"),
+        )  # fmt: skip
     st.markdown(
         t(
             "similarity.importance.found",

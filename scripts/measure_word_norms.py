@@ -1,6 +1,6 @@
 """Measure the norms of word vectors for the similarity page.
 
-Writes pretrained/similarity/norms.json. Run from the repository root:
+Writes norms.json and norm_cuts.json in pretrained/similarity. Run from the repository root:
 `python scripts/measure_word_norms.py` (half a minute).
 """
 
@@ -17,29 +17,44 @@ import wordfreq
 
 from core.encoder_file import read_card
 from core.encoders import EMBEDDED, TokenEncoder, encoder
-from core.similarity.importance import NORMS
+from core.similarity.importance import CUTS, NORMS, correlation
 from core.similarity.reading import FOLDER
 from core.similarity.words import RAREST, frequencies
 from core.tables import save_table
 
-COUNT = 700  # of each language
+COUNT = 700  # of each language, whose norms are kept
+COUNTS = (200, 700, 1500, 3000, 6000)  # and the whole list
 SCRIPTS = {"en": re.compile(r"[a-z]+"), "zh": re.compile(r"[一-鿿]+")}
 
 
 def main() -> None:
     """Measure both kinds of vectors."""
     model = encoder(EMBEDDED)
-    rows = pd.concat([*(embedding(model, code) for code in SCRIPTS), after_the_last_layer(model)])
+    static = {code: embedding(model, code) for code in SCRIPTS}
+    first = [rows.head(COUNT) for rows in static.values()]
+    rows = pd.concat([*first, after_the_last_layer(model)])
     card = {"model": read_card()["model"], "licence": read_card()["licence"]}
-    save_table(NORMS, rows.round({"norm": 4}), {**card, "frequencies": "wordfreq, small lists"})
+    card |= {"frequencies": "wordfreq, small lists"}
+    save_table(NORMS, rows.round({"norm": 4}), card)
+    save_table(CUTS, pd.concat([cuts(rows) for rows in static.values()]), card)
+
+
+def cuts(rows: pd.DataFrame) -> pd.DataFrame:
+    """The correlation among ever more of the most frequent words."""
+    counts = [*(count for count in COUNTS if count < len(rows)), len(rows)]
+    return pd.DataFrame(
+        {
+            "language": rows["language"].iloc[0],
+            "count": counts,
+            "correlation": [correlation(rows.head(count)) for count in counts],
+        }
+    )
 
 
 def embedding(model: TokenEncoder, code: str) -> pd.DataFrame:
     """Words in the order of their frequency that are one token, and the norm of its row."""
     found: list[tuple[str, float]] = []
     for word in wordfreq.top_n_list(code, 20_000, "small"):
-        if len(found) == COUNT:
-            break
         if SCRIPTS[code].fullmatch(word):
             read = model.encode(word, contextual=False)
             if len(read.tokens) == 1 and read.known[0]:

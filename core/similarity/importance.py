@@ -21,6 +21,7 @@ from core.similarity.words import STOP
 from core.tables import load_table
 
 NORMS = FOLDER / "norms.json"
+CUTS = FOLDER / "norm_cuts.json"
 SHORTEST = 12  # words in the table
 RESAMPLES = 400
 
@@ -38,6 +39,7 @@ class Importance:
     """Norm over rarity, word by word."""
 
     points: pd.DataFrame  # x (−log10 of the frequency), curve in {"stop", "content"}, value, word
+    cuts: pd.DataFrame  # count, correlation: of the word embedding, among so many frequent words
     shortest: pd.DataFrame  # word, norm, rarity: those of the smallest norms
     count: int
     correlation: float  # Spearman's, of norm and rarity
@@ -59,6 +61,7 @@ def importance(config: ImportanceConfig) -> Importance:
     low, high = _interval(rarity, norm)
     return Importance(
         points=points.reset_index(drop=True),
+        cuts=cuts(config.language),
         shortest=pd.DataFrame(
             {"word": rows["word"].to_numpy()[first], "norm": norm[first], "rarity": rarity[first]}
         ),
@@ -77,6 +80,15 @@ def words_of(language: str, vectors: str) -> pd.DataFrame:
     rows = _table()
     chosen = (rows["language"] == language) & (rows["vectors"] == vectors)
     return rows.loc[chosen, ["word", "frequency", "norm"]]
+
+
+def cuts(language: str) -> pd.DataFrame:
+    """count, correlation: among the most frequent words of the word embedding, up to all of them.
+
+    Raises ValueError if the shipped table is damaged.
+    """
+    rows = load_table(CUTS, ("language", "count", "correlation"))
+    return rows.loc[rows["language"] == language, ["count", "correlation"]].reset_index(drop=True)
 
 
 def correlation(rows: pd.DataFrame) -> float:
