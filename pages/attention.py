@@ -43,6 +43,7 @@ def matrices(config: core.MatricesConfig) -> None:
 
 def heads(config: core.HeadsConfig) -> None:
     """A trained head on the reader's sentence, and a kernel on its own queries and keys."""
+    st.text_input(t("attention.heads.text"), key=f"{SLUG}.heads.text", max_chars=core.LONGEST)
     try:
         with st.spinner(t("attention.heads.reads")):
             result = lab.compute(core.heads, config)
@@ -379,9 +380,11 @@ lab.panel(
     heads,
     presets={
         "chinese": lambda now: replace(now, text=core.CHINESE),
-        "sharp": lambda now: replace(now, layer=1, head=1),
+        "even": lambda now: replace(now, layer=1, head=1),
+        "first": lambda now: replace(now, layer=1, head=8),
         "signed": lambda now: replace(now, kernel="identity"),
     },
+    own=("text",),
 )
 lab.panel(
     SLUG,

@@ -27,7 +27,7 @@ def main() -> None:
         tokens[code] = layers[0].tokens
         for name in ("queries", "keys"):
             stacked = np.stack([getattr(layer, name) for layer in layers])
-            tensors[f"{code}.{name}"] = stacked.astype(np.float16)
+            tensors[f"{code}.{name}"] = stacked.astype(np.float16, order="C")
     TENSORS.parent.mkdir(parents=True, exist_ok=True)
     safetensors.numpy.save_file(tensors, TENSORS)
     card = {"model": read_card()["model"], "licence": read_card()["licence"]}

@@ -13,12 +13,10 @@ from core.knobs import Knob
 from ui.i18n import t
 
 EVERY = 0.6  # seconds between two steps
-_motion = st.components.v2.component(
-    "executable_claims.motion",
-    js="""export default function ({ setStateValue }) {
-      if (matchMedia("(prefers-reduced-motion: reduce)").matches) setStateValue("less", true);
-    }""",
-)
+# Streamlit names an element's class after its key; what is not displayed is not read out either.
+_LESS_MOTION = """<style>
+@media (prefers-reduced-motion: reduce) { [class*="st-key-_play-"] { display: none } }
+</style>"""
 
 
 def play(key: str, label: str, knob: Knob, frame: Callable[[], None]) -> None:
@@ -27,9 +25,9 @@ def play(key: str, label: str, knob: Knob, frame: Callable[[], None]) -> None:
     `key` is the knob's entry in the session. While it plays the slider makes way for a bar, since
     a browser that lags would send its old values back; bar and picture are a fragment of their own.
     """
-    less = _motion(key=f"_motion.{key}", default={"less": False}, on_less_change=_heard).less
-    playing = _playing(key) in st.session_state and not less
-    _buttons(key, knob, playing, offer=not less)
+    st.html(_LESS_MOTION)
+    playing = _playing(key) in st.session_state
+    _buttons(key, knob, playing)
     if not playing:
         _slider(key, label, knob)
         frame()
@@ -56,17 +54,16 @@ def advanced(value: Any, knob: Knob) -> Any:
     return knob.type(knob.range.nearest(value + (knob.range.step or 1)))
 
 
-def _buttons(key: str, knob: Knob, playing: bool, *, offer: bool) -> None:
+def _buttons(key: str, knob: Knob, playing: bool) -> None:
     with st.container(horizontal=True):
         word, icon = ("pause", "pause") if playing else ("play", "play_arrow")
-        if offer:
-            st.button(
-                t(f"app.{word}"),
-                icon=f":material/{icon}:",
-                key=f"_play.{key}",
-                on_click=_toggle,
-                args=(key, knob, not playing),
-            )
+        st.button(
+            t(f"app.{word}"),
+            icon=f":material/{icon}:",
+            key=f"_play.{key}",
+            on_click=_toggle,
+            args=(key, knob, not playing),
+        )
         st.button(
             t("app.step"),
             icon=":material/skip_next:",
@@ -110,10 +107,6 @@ def _bar(key: str, label: str, knob: Knob) -> None:
 def _slider(key: str, label: str, knob: Knob) -> None:
     low, high = (knob.type(bound) for bound in (knob.range.low, knob.range.high))
     st.slider(label, low, high, step=knob.type(knob.range.step or 1), key=key)
-
-
-def _heard() -> None:
-    """The browser has said what the reader's system asks for: draw again with it."""
 
 
 def _playing(key: str) -> str:

@@ -17,7 +17,7 @@ from core.attention.features import (
     taylor2,
 )
 from core.attention.forms import bracketed, chunked, cumulative, quadratic, recurrent
-from core.attention.heads import CHINESE, ENGLISH, Heads, HeadsConfig, NoWord, heads
+from core.attention.heads import CHINESE, ENGLISH, LONGEST, Heads, HeadsConfig, NoWord, heads
 from core.attention.learning import Learning, LearningConfig, learning
 from core.attention.linear import FORMS, linear_attention
 from core.attention.lowrank import (
@@ -82,6 +82,7 @@ __all__ = [
     "FEATURE_MAPS",
     "FIT",
     "FORMS",
+    "LONGEST",
     "RECALL",
     "SHIPPED",
     "SPEED",

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from core.attention.features import FEATURE_MAPS, favor, random_directions
+from core.attention.features import favor, random_directions
 from core.attention.linear import linear_attention
 from core.attention.matrices import scaled
 from core.attention.memory import write_delta, write_sum
@@ -98,8 +98,7 @@ def pairs(
 
 def forms(config: CapacityConfig, directions: Float[Tensor, "f d"]) -> dict[str, Read]:
     """How each form reads every pair with its own key."""
-    maps = {name: FEATURE_MAPS[name].key for name in KERNELS if name != "favor"}
-    maps["favor"] = favor(directions).key
+    maps = {name: name for name in KERNELS} | {"favor": favor(directions).key}
     return {
         "softmax": lambda k, v: softmax_attention(k, k, v),
         **{name: partial(_kernel, phi) for name, phi in maps.items()},
@@ -121,7 +120,7 @@ def numbers(form: str, dim: int) -> float:
     return np.inf if form == "softmax" else float(features.get(form, dim) * dim)
 
 
-def _kernel(phi: Callable[[Tensor], Tensor], k: Tensor, v: Tensor) -> Tensor:
+def _kernel(phi: str | Callable[[Tensor], Tensor], k: Tensor, v: Tensor) -> Tensor:
     return linear_attention(k, k, v, feature_map=phi)
 
 

@@ -18,7 +18,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from core.attention.features import FEATURE_MAPS, favor, random_directions
+from core.attention.features import favor, random_directions
 from core.attention.linear import linear_attention
 from core.attention.lowrank import (
     causal_efficient_attention,
@@ -57,7 +57,7 @@ class Causality:
     table: pd.DataFrame  # form, leak, row_sum
     token: int  # the one that changed: at most the number of tokens
     leak: float  # the largest change of an earlier output
-    row_sum: float  # what the weights of the first row add up to: 1, unless sums were cut
+    row_sum: float  # what the weights of the first row add up to: 1 for a mean of values
     worst: int  # the earlier token that changed most, counted from 1; 0 if there is none
 
 
@@ -70,13 +70,11 @@ def causality(config: CausalityConfig) -> Causality:
     changed = tokens.clone()
     changed[:, at] += config.change * change
     tokens, changed = (torch.stack([*scaled(q, k, 1.0), v]) for q, k, v in (tokens, changed))
-    found = {
-        name: moved(form, tokens, changed)
-        for name, form in forms(config.tokens, config.dim, generator).items()
-    }
+    every = forms(config.tokens, config.dim, generator)
+    found = {name: moved(form, tokens, changed) for name, form in every.items()}
     chosen = found[config.form]
     leaks = {name: leak(by_token, at) for name, by_token in found.items()}
-    sums = {name: first_sum(tokens, name) for name in found}
+    sums = {name: first_sum(form, tokens) for name, form in every.items()}
     return Causality(
         changes=_curve(chosen, config.form),
         table=pd.DataFrame(
@@ -96,7 +94,7 @@ def forms(tokens: int, dim: int, generator: torch.Generator) -> dict[str, Form]:
         for _ in range(2)
     )
     random = favor(random_directions(dim, 4 * dim, generator)).key
-    maps = {name: FEATURE_MAPS[name].key for name in KERNELS if name != "favor"} | {"favor": random}
+    maps = {name: name for name in KERNELS} | {"favor": random}  # the same random ones each time
     return {
         "softmax": partial(softmax_attention, causal=True),
         **{
@@ -136,11 +134,10 @@ def leak(by_token: Float[Tensor, " n"], at: int) -> float:
     return float(by_token[:at].max()) if at else 0.0
 
 
-def first_sum(tokens: Float[Tensor, "three n d"], form: str) -> float:
-    """What the weights of the first row add up to: only the two softmaxes lose some of it."""
-    if form != "efficient":
-        return 1.0
-    return float(efficient_matrix(tokens[0], tokens[1], causal=True)[0].sum())
+def first_sum(form: Form, tokens: Float[Tensor, "three n d"]) -> float:
+    """What the weights of the first row add up to: the output where every value is 1."""
+    q, k, v = tokens
+    return float(form(q, k, torch.ones_like(v))[0, 0])
 
 
 def _curve(by_token: Tensor, name: str) -> pd.DataFrame:

@@ -189,5 +189,5 @@ def _outputs(parallel: Tensor, recurrent: Tensor) -> pd.DataFrame:
 
 def _round_up(value: float) -> float:
     """To one digit: the end of a color scale that holds for a whole run."""
-    digit = 10 ** math.floor(math.log10(value))
+    digit = 10.0 ** math.floor(math.log10(value))
     return math.ceil(value / digit) * digit

@@ -898,3 +898,22 @@ def test_nobody_waits_long_for_a_silent_hub(
     assert notice is not None
     assert notice.code == "hub-unreachable"
     assert time.monotonic() - started < 3
+
+
+def test_a_layer_s_queries_and_keys_give_its_attention(embedded: TokenEncoder) -> None:
+    found = embedded.layer(CHINESE, 4)
+    assert found.queries is not None
+    assert found.keys is not None
+    assert found.queries.shape == found.keys.shape == (12, len(found.tokens), 32)
+    scores = torch.from_numpy(found.queries @ found.keys.swapaxes(1, 2)) / 32**0.5
+    np.testing.assert_allclose(scores.softmax(dim=-1), embedded.attentions(CHINESE).weights[4],
+                               atol=1e-5)  # fmt: skip
+    np.testing.assert_allclose(found.weights, embedded.attentions(CHINESE).weights[4], atol=1e-6)
+    assert found.known.all()
+    assert not found.truncated
+
+
+@pytest.mark.parametrize("index", [-1, 12])
+def test_a_layer_that_is_not_there_is_refused(embedded: TokenEncoder, index: int) -> None:
+    with pytest.raises(ValueError, match="0 to 11"):
+        embedded.layer(CHINESE, index)

@@ -223,3 +223,37 @@ def test_series_stay_apart_for_color_blind_readers(deficiency: str) -> None:
     seen = [lab(simulate @ linear(color)) for color in charts.PALETTE[:4]]
     apart = [float(np.linalg.norm(a - b)) for a, b in itertools.combinations(seen, 2)]
     assert min(apart) >= 10  # a just noticeable difference is about 2
+
+
+def cells(**options: object) -> charts.Figure:
+    rows = pd.DataFrame(
+        {
+            "row": ["b", "b", "a", "a"],
+            "column": ["second", "first"] * 2,
+            "weight": [0.1, 0.9, 0.4, 0.6],
+        }
+    )
+    settings: dict[str, object] = {
+        "x": "column", "y": "row", "value": "weight", "x_title": "key", "y_title": "query",
+        "value_title": "weight", "domain": (0.0, 1.0),
+    }  # fmt: skip
+    return charts.matrix(rows, **(settings | options))  # type: ignore[arg-type]
+
+
+def test_a_matrix_keeps_the_order_of_its_rows_and_columns() -> None:
+    figure = cells()
+    alt.Chart.from_dict(figure.to_dict())
+    (layer,) = figure.spec["layer"]
+    assert layer["encoding"]["x"]["sort"] is None
+    assert layer["encoding"]["y"]["sort"] is None
+    assert layer["encoding"]["x"]["axis"]["labelAngle"] == -90  # long names
+    assert cells(x="row").spec["layer"][0]["encoding"]["x"]["axis"]["labelAngle"] == 0
+
+
+def test_a_matrix_with_both_signs_diverges_from_zero() -> None:
+    scales = [
+        cells(domain=domain).spec["layer"][0]["encoding"]["color"]["scale"]
+        for domain in ((0.0, 1.0), (-2.0, 2.0))
+    ]
+    assert scales[0] == {"domain": [0.0, 1.0], "type": "sqrt", "clamp": True}
+    assert scales[1] == {"domain": [-2.0, 2.0], "domainMid": 0, "clamp": True}
