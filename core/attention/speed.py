@@ -72,7 +72,7 @@ class Speed:
     """The curves, and what follows from them."""
 
     curves: pd.DataFrame  # n, value, curve: the median of a form; seconds or megabytes
-    table: pd.DataFrame  # form, exponent, n, value, low, high: the last ones at its longest n
+    table: pd.DataFrame  # form, exponent, n, median, low, high: the last ones at its longest n
     crossing: float  # n from which on "linear" costs less than "fused"; NaN if it never does
     written: float  # the same beside softmax written out
     machine: Mapping[str, str | int]
@@ -244,8 +244,10 @@ def _summary(rows: pd.DataFrame, unit: str) -> pd.DataFrame:
         slope = exponent(tail["n"].tolist(), tail[unit].tolist()) if len(tail) > 1 else math.nan
         last = of_form.iloc[-1]
         found.append((form, slope, int(last["n"]), last[unit], last["low"], last["high"]))
-    table = pd.DataFrame(found, columns=["form", "exponent", "n", "value", "low", "high"])
-    return table if unit == "seconds" else table.drop(columns=["low", "high"])
+    table = pd.DataFrame(found, columns=["form", "exponent", "n", "median", "low", "high"])
+    if unit == "seconds":
+        return table
+    return table.drop(columns=["low", "high"]).rename(columns={"median": unit})
 
 
 def _written(q: Tensor, k: Tensor, v: Tensor, *, causal: bool) -> Tensor:
