@@ -99,7 +99,7 @@ def attentions(causal: bool) -> dict[str, Form]:
 
 
 def measure(config: SpeedConfig, state: Tensors | None = None) -> Iterator[Snapshot]:
-    """Time every form, one snapshot a length; then weigh them all.
+    """Time every form on one thread, one snapshot a length; then weigh them all.
 
     Rows of the result: form (its place in `attentions`), n, seconds of each round, megabytes.
     """
@@ -120,7 +120,12 @@ def measure(config: SpeedConfig, state: Tensors | None = None) -> Iterator[Snaps
 
 def timed(forms: Sequence[Form], qkv: Tokens, backward: bool) -> list[list[float]]:
     """Seconds of each form in each round, forms in turn, after a round that is not counted."""
-    rounds = [[_seconds(form, qkv, backward) for form in forms] for _ in range(ROUNDS + 1)]
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        rounds = [[_seconds(form, qkv, backward) for form in forms] for _ in range(ROUNDS + 1)]
+    finally:
+        torch.set_num_threads(threads)
     return [list(times) for times in zip(*rounds[1:], strict=True)]
 
 
@@ -157,11 +162,10 @@ def table_of(config: SpeedConfig, rows: Tensor) -> pd.DataFrame:
 
 
 def machine() -> dict[str, str | int]:
-    """What a measurement depends on, in general words."""
+    """What a measurement depends on, in general words; the same in every process of a machine."""
     return {
         "processor": platform.machine(),
         "cores": os.cpu_count() or 1,
-        "threads": torch.get_num_threads(),
         "torch": torch.__version__,
     }
 
