@@ -153,10 +153,12 @@ def associativity(config: core.AssociativityConfig) -> None:
     if config.measured == "here" and not jobs.ready(core.SPEED, config.task):
         return
     result = lab.compute(core.associativity, config)
-    crossing = (
-        pretty(result.crossing, 3) if result.crossing > 0 else t("attention.associativity.no")
+    crossing, written = (
+        t("attention.associativity.from", n=pretty(n, 3))
+        if n > 0
+        else t("attention.associativity.never")
+        for n in (result.crossing, result.written)
     )
-    written = pretty(result.written, 3) if result.written > 0 else t("attention.associativity.no")
     lab.chart(
         charts.lines, result.curves, x="n", y="value", series="curve",
         names=series(result.curves["curve"]), points=("crossing", "theory"),
@@ -173,7 +175,7 @@ def associativity(config: core.AssociativityConfig) -> None:
             width=config.width if config.measured == "here" else core.SpeedConfig().width,
         )
     )
-    lab.table(result.table, SLUG, digits=3)
+    lab.table(result.table, SLUG, digits=4)
     st.caption(t("attention.associativity.machine", **result.machine))
 
 

@@ -11,15 +11,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import pandas as pd
-import torch
 
 from core.attention.speed import SHIPPED, SpeedConfig, machine, measure, table_of
 from core.tables import save_table
 
 
 def main() -> None:
-    """One thread, as the dashboard runs."""
-    torch.set_num_threads(1)
+    """Causal and not, without and with the gradient."""
     tables = []
     for causal, backward in itertools.product((True, False), (False, True)):
         config = SpeedConfig(causal=causal, backward=backward)

@@ -72,7 +72,7 @@ class Speed:
     """The curves, and what follows from them."""
 
     curves: pd.DataFrame  # n, value, curve: the median of a form; seconds or megabytes
-    table: pd.DataFrame  # form, exponent, n, value, low, high: the last ones at its longest n
+    table: pd.DataFrame  # form, exponent, n, median, low, high: the last ones at its longest n
     crossing: float  # n from which on "linear" costs less than "fused"; NaN if it never does
     written: float  # the same beside softmax written out
     machine: Mapping[str, str | int]
@@ -99,7 +99,7 @@ def attentions(causal: bool) -> dict[str, Form]:
 
 
 def measure(config: SpeedConfig, state: Tensors | None = None) -> Iterator[Snapshot]:
-    """Time every form, one snapshot a length; then weigh them all.
+    """Time every form on one thread, one snapshot a length; then weigh them all.
 
     Rows of the result: form (its place in `attentions`), n, seconds of each round, megabytes.
     """
@@ -120,7 +120,12 @@ def measure(config: SpeedConfig, state: Tensors | None = None) -> Iterator[Snaps
 
 def timed(forms: Sequence[Form], qkv: Tokens, backward: bool) -> list[list[float]]:
     """Seconds of each form in each round, forms in turn, after a round that is not counted."""
-    rounds = [[_seconds(form, qkv, backward) for form in forms] for _ in range(ROUNDS + 1)]
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        rounds = [[_seconds(form, qkv, backward) for form in forms] for _ in range(ROUNDS + 1)]
+    finally:
+        torch.set_num_threads(threads)
     return [list(times) for times in zip(*rounds[1:], strict=True)]
 
 
@@ -157,11 +162,10 @@ def table_of(config: SpeedConfig, rows: Tensor) -> pd.DataFrame:
 
 
 def machine() -> dict[str, str | int]:
-    """What a measurement depends on, in general words."""
+    """What a measurement depends on, in general words; the same in every process of a machine."""
     return {
         "processor": platform.machine(),
         "cores": os.cpu_count() or 1,
-        "threads": torch.get_num_threads(),
         "torch": torch.__version__,
     }
 
@@ -244,8 +248,10 @@ def _summary(rows: pd.DataFrame, unit: str) -> pd.DataFrame:
         slope = exponent(tail["n"].tolist(), tail[unit].tolist()) if len(tail) > 1 else math.nan
         last = of_form.iloc[-1]
         found.append((form, slope, int(last["n"]), last[unit], last["low"], last["high"]))
-    table = pd.DataFrame(found, columns=["form", "exponent", "n", "value", "low", "high"])
-    return table if unit == "seconds" else table.drop(columns=["low", "high"])
+    table = pd.DataFrame(found, columns=["form", "exponent", "n", "median", "low", "high"])
+    if unit == "seconds":
+        return table
+    return table.drop(columns=["low", "high"]).rename(columns={"median": unit})
 
 
 def _written(q: Tensor, k: Tensor, v: Tensor, *, causal: bool) -> Tensor:

@@ -112,9 +112,19 @@ def test_without_an_answer_of_the_system_memory_is_not_a_number(
     assert np.isnan(peak.peak_megabytes([("linear", 64)], core.SpeedConfig())).all()
 
 
+def test_the_key_of_a_measurement_is_the_same_in_every_process() -> None:
+    """A worker may have other threads than the page that looks for what it has measured."""
+    before, threads = core.SPEED.key(core.SpeedConfig()), torch.get_num_threads()
+    torch.set_num_threads(threads + 1)
+    try:
+        assert core.SPEED.key(core.SpeedConfig()) == before
+    finally:
+        torch.set_num_threads(threads)
+
+
 def test_what_ships_is_whole() -> None:
     kept = json.loads(speed.SHIPPED.read_text(encoding="utf-8"))
-    assert {"cores", "threads", "processor", "torch"} <= set(kept["machine"])
+    assert set(speed.machine()) == set(kept["machine"])
     for causal in (True, False):
         for backward in (True, False):
             rows, _ = speed.shipped_speed(core.SpeedConfig(causal=causal, backward=backward))
