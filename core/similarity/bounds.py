@@ -52,6 +52,7 @@ def bounds(config: BoundsConfig) -> Bounds:
     exact, limits = LIMITS[config.distance]
     distances = np.array([exact(x, y) for x, y in pairs])
     found = {name: np.array([limit(x, y) for x, y in pairs]) for name, limit in limits.items()}
+    apart = distances > ROUNDING  # equal texts have no ratio
     wrong = {name: _wrong(name, values, distances) for name, values in found.items()}
     factors = [wmd(x, y) / code_wmd(x, y) for x, y in pairs]
     return Bounds(
@@ -60,7 +61,7 @@ def bounds(config: BoundsConfig) -> Bounds:
             {
                 "bound": list(found),
                 "holds": [float(len(pairs) - wrong[name].sum()) for name in found],
-                "ratio": [float((values / distances).mean()) for values in found.values()],
+                "ratio": [float((v[apart] / distances[apart]).mean()) for v in found.values()],
             }
         ),
         pairs=len(pairs),
