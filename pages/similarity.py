@@ -223,7 +223,7 @@ def importance(config: core.ImportanceConfig) -> None:
         lab.chart(
             charts.lines, result.cuts, x="count", y="correlation", x_scale="log",
             x_title=t("similarity.importance.count"),
-            y_title=t("similarity.importance.correlation"), y_domain=(-0.5, 0.5),
+            y_title=t("similarity.importance.correlation"), y_domain=(-1.0, 1.0),
             alt=t("similarity.importance.alt_cuts"),
         )  # fmt: skip
     st.markdown(

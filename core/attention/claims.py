@@ -310,12 +310,11 @@ def every_token_is_seen(seed: int) -> Evidence:
 def masked_models_look_near(seed: int) -> Evidence:
     """A14: a masked language model needs little distant context.
 
-    OPEN without text to train one on with its context cut at several distances: 10^7 characters,
-    as a start. The details have how many ship.
+    OPEN: deciding it takes such a model, trained on 10^7 characters at least, with its context cut
+    at several distances. What is measured is how many characters ship.
     """
     characters = len(TEXT.read_text(encoding="utf-8"))
-    verdict = Verdict.OPEN if characters < LEAST_TEXT else Verdict.FAILS
-    return Evidence(verdict, float(characters), float(LEAST_TEXT), None, "characters")
+    return Evidence(Verdict.OPEN, float(characters), float(LEAST_TEXT), None, "characters")
 
 
 def pooling_sees_ahead(seed: int) -> Evidence:
