@@ -86,7 +86,17 @@ TOPICS: tuple[Topic, ...] = (
         ),
         equations=8,
     ),
-    Topic("vae", 7725, "2020-09-10", ()),
+    Topic(
+        "vae",
+        7725,
+        "2020-09-10",
+        (
+            Paper("kexue.fm 5253", "https://kexue.fm/archives/5253"),
+            _arxiv("Kingma & Welling 2013", "1312.6114"),
+            _arxiv("Burda et al. 2015", "1509.00519"),
+        ),
+        equations=5,
+    ),
     Topic("nvae", 7574, "2020-07-10", (_arxiv("Vahdat & Kautz 2020", "2007.03898"),)),
     Topic("optimization", 7521, "2020-06-23", (_arxiv("Welleck & Cho 2020", "2006.03158"),)),
 )

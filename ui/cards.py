@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from core import library, training
+from core.knobs import Config
 from core.store import CARD, WEIGHTS, Card
 from ui import charts
 from ui.fold import folded
@@ -32,6 +33,12 @@ def title(task: str, settings: Mapping[str, Any]) -> str:
     ]
     name = f"**{t(f'topics.{topic}.nav')} · {t(key(task, 'name'))}**"
     return " · ".join([name, *named])
+
+
+def settings(task: str, config: Config) -> str:
+    """Everything that decides a model's weights, seed included, in one line."""
+    named = [f"{setting(task, name)} {value}" for name, value in asdict(config).items()]
+    return f"{t(key(task, 'name'))}: {', '.join(named)}"
 
 
 def setting(task: str, field: str) -> str:

@@ -92,9 +92,26 @@ COLORS: Mapping[str, str] = {
     "swapped": PINK,
     "topic": OLIVE,
     "unrelated": GRAY,
+    "train": BLUE,
+    "test": VERMILION,
+    "prior": GRAY,
+    "code": BLUE,
+    "l2": BLUE,
+    "l1": VERMILION,
+    "share": GRAY,
+    "kl": BLUE,
+    "simple": VERMILION,
+    "variance": BLUE,
+    "threshold": GRAY,
+    "chance": GRAY,
+    "irregular": PINK,
+    "line": OLIVE,
+    "ring": VERMILION,
+    "disc": BLUE,
 }
 HEIGHT = 360
 TALL = 450  # of a matrix with long names on two sides
+TILE = 64  # height of a picture in a grid
 ScaleKind = Literal["linear", "log", "symlog"]
 
 
@@ -177,14 +194,16 @@ def heatmap(
     value_title: str,
     domain: tuple[float, float],
     near: bool = False,
+    names: Mapping[str, str] | None = None,
 ) -> Figure:
     """One colored cell per row; `domain` fixes the colors, so that pictures can be compared.
 
     Numbers on an axis rise; words stand in the order of the table, as they are read. `near`: the
-    strong color is for small values.
+    strong color is for small values. `names`: the words of the codes on the y axis.
     """
     words = not pd.api.types.is_numeric_dtype(table[x])
-    spec = _heatmap(x, y, value, x_title, y_title, value_title, domain, near, words)
+    named = _pairs(names)
+    spec = _heatmap(x, y, value, x_title, y_title, value_title, domain, near, words, named)
     return Figure(spec, {"table": table})
 
 
@@ -285,6 +304,44 @@ def ranked(
     return Figure(spec, {"table": table})
 
 
+def regions(
+    table: pd.DataFrame,
+    *,
+    x: str,
+    y: str,
+    item: str,
+    label: str,
+    series: str,
+    names: Mapping[str, str],
+    x_title: str,
+    y_title: str,
+    reach: float,
+) -> Figure:
+    """Closed outlines, one per `item`, rows in the order of their vertices, on equal axes.
+
+    In the middle of each stands its `label`, or a dot where that is empty. The square from -reach
+    to reach is in the picture.
+    """
+    spec = _regions(x, y, item, label, series, _pairs(names), x_title, y_title, reach)
+    return Figure(spec, {"table": table})
+
+
+def image_grid(
+    table: pd.DataFrame,
+    *,
+    row: str,
+    column: str,
+    image: str,
+    row_title: str,
+    column_title: str,
+    names: Mapping[str, str] | None = None,
+) -> Figure:
+    """Pictures in rows and columns; `image` is a data URL, `names` the words of the rows."""
+    count = int(table[row].nunique())
+    spec = _image_grid(row, column, image, row_title, column_title, _pairs(names), count)
+    return Figure(spec, {"table": table})
+
+
 # ---- specifications: built once per set of words and options
 
 
@@ -374,12 +431,14 @@ def _histogram(low: str, high: str, count: str, x_title: str, y_title: str) -> d
 @lru_cache(maxsize=512)
 def _heatmap(
     x: str, y: str, value: str, x_title: str, y_title: str, value_title: str,
-    domain: tuple[float, float], near: bool, words: bool,
+    domain: tuple[float, float], near: bool, words: bool, names: tuple,
 ) -> dict[str, Any]:  # fmt: skip
     order: Any = {"sort": None} if words else {}
     slant: Any = alt.ExprRef("width < 48 * domain('x').length ? -60 : 0") if words else 0
     across = alt.X(x, type="ordinal", title=x_title, axis=alt.Axis(labelAngle=slant), **order)
-    up = alt.Y(y, type="ordinal", title=y_title, sort=None if words else "descending")
+    word = f"({json.dumps(dict(names))})[datum.label]" if names else "datum.label"
+    side = alt.Axis(labelExpr=word)
+    up = alt.Y(y, type="ordinal", title=y_title, sort=None if words else "descending", axis=side)
     shade = _shade(value, value_title, domain, near)
     pair = [alt.Tooltip(n, type="nominal", title=s) for n, s in ((y, y_title), (x, x_title))]
     tip = pair if words else [_number(x, x_title), _number(y, y_title)]
@@ -580,8 +639,63 @@ def _ranked(
     return _framed(bars, text)
 
 
-def _framed(*layers: alt.Chart) -> dict[str, Any]:
-    chart = alt.layer(*layers).properties(height=HEIGHT)
+@lru_cache(maxsize=512)
+def _regions(
+    x: str, y: str, item: str, label: str, series: str, names: tuple, x_title: str, y_title: str,
+    reach: float,
+) -> dict[str, Any]:  # fmt: skip
+    # As many units to a pixel across as up, whatever the width of the page.
+    ends = [alt.ExprRef(f"{sign}{reach} * max(1, width / height)") for sign in ("-", "")]
+    ups = [alt.ExprRef(f"{sign}{reach} * max(1, height / width)") for sign in ("-", "")]
+    across: dict[str, Any] = {"scale": alt.Scale(domain=ends, nice=False), "title": x_title}
+    up: dict[str, Any] = {"scale": alt.Scale(domain=ups, nice=False), "title": y_title}
+    color = _color(series, names)
+    base = alt.Chart(alt.NamedData("table")).encode(detail=f"{item}:N")
+    vertices = base.transform_window(vertex="row_number()").encode(
+        alt.X(x, type="quantitative", **across),
+        alt.Y(y, type="quantitative", **up),
+        color=color,
+        order=alt.Order("vertex", type="quantitative"),
+    )
+    closed: dict[str, Any] = {"interpolate": "linear-closed", "clip": True}
+    outline = vertices.mark_line(strokeWidth=1, strokeOpacity=0.8, **closed)
+    inside = vertices.mark_line(filled=True, fillOpacity=0.14, **closed)
+    middle = base.encode(
+        alt.X(f"mean({x})", type="quantitative", **across),
+        alt.Y(f"mean({y})", type="quantitative", **up),
+        color=color,
+    )
+    named = f"datum['{label}'] != ''"
+    words = middle.encode(text=alt.Text(label, type="nominal")).transform_filter(named)
+    dots = middle.transform_filter(f"!({named})").mark_point(filled=True, size=14, clip=True)
+    return _framed(inside, outline, dots, words.mark_text(fontSize=11, clip=True), height=440)
+
+
+@lru_cache(maxsize=512)
+def _image_grid(
+    row: str, column: str, image: str, row_title: str, column_title: str, names: tuple, count: int
+) -> dict[str, Any]:
+    word = f"({json.dumps(dict(names))})[datum.label] || datum.label"
+    side = alt.Axis(labelExpr=word, domain=False, ticks=False, labelLimit=110, labelPadding=6)
+    below = alt.Axis(labelAngle=0, domain=False, ticks=False, labelOverlap=True)
+    tight = alt.Scale(paddingInner=0.06, paddingOuter=0)
+    room: dict[str, Any] = {
+        "width": alt.ExprRef("bandwidth('x')"),
+        "height": alt.ExprRef("bandwidth('y')"),
+    }
+    tiles = alt.Chart(alt.NamedData("table")).mark_image(aspect=True, **room)
+    return _framed(
+        tiles.encode(
+            alt.X(column, type="ordinal", sort=None, title=column_title, axis=below, scale=tight),
+            alt.Y(row, type="ordinal", sort=None, title=row_title, axis=side, scale=tight),
+            url=alt.Url(image, type="nominal"),
+        ),
+        height=count * TILE + 20,
+    )
+
+
+def _framed(*layers: alt.Chart, height: int = HEIGHT) -> dict[str, Any]:
+    chart = alt.layer(*layers).properties(height=height)
     return chart.configure_legend(orient="top", title=None, labelLimit=0).to_dict()
 
 

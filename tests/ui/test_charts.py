@@ -307,3 +307,43 @@ def test_a_matrix_with_both_signs_diverges_from_zero() -> None:
     ]
     assert scales[0] == {"domain": [0.0, 1.0], "type": "sqrt", "clamp": True}
     assert scales[1] == {"domain": [-2.0, 2.0], "domainMid": 0, "clamp": True}
+
+
+def test_regions_are_closed_in_the_order_of_their_vertices_on_equal_axes() -> None:
+    square = pd.DataFrame(
+        {"x": [0, 1, 1, 0], "y": [0, 0, 1, 1], "item": 0, "name": "a", "series": "train"}
+    )
+    figure = charts.regions(
+        square, x="x", y="y", item="item", label="name", series="series",
+        names={"train": "trained"}, x_title="one", y_title="two", reach=3.0,
+    )  # fmt: skip
+    alt.Chart.from_dict(figure.to_dict())
+    inside, outline, *_ = figure.spec["layer"]
+    for layer in (inside, outline):
+        assert layer["mark"]["interpolate"] == "linear-closed"
+        assert layer["encoding"]["order"]["field"] == "vertex"
+    ends = outline["encoding"]["x"]["scale"]["domain"]
+    assert [end["expr"] for end in ends] == [
+        f"{sign}3.0 * max(1, width / height)" for sign in ("-", "")
+    ]
+
+
+def test_an_image_grid_is_as_high_as_it_has_rows() -> None:
+    table = pd.DataFrame({"row": ["a", "a", "b"], "column": [1, 2, 1], "image": "data:,"})
+    figure = charts.image_grid(
+        table, row="row", column="column", image="image", row_title="row", column_title="column",
+        names={"a": "first"},
+    )  # fmt: skip
+    alt.Chart.from_dict(figure.to_dict())
+    assert figure.spec["height"] == 2 * charts.TILE + 20
+    assert figure.spec["layer"][0]["encoding"]["url"]["field"] == "image"
+    assert "first" in figure.spec["layer"][0]["encoding"]["y"]["axis"]["labelExpr"]
+
+
+def test_a_heat_map_may_name_the_rows_it_has_codes_for() -> None:
+    table = pd.DataFrame({"x": [1], "y": ["code"], "value": [0.5]})
+    figure = charts.heatmap(
+        table, x="x", y="y", value="value", x_title="x", y_title="y", value_title="v",
+        domain=(0.0, 1.0), names={"code": "a word"},
+    )  # fmt: skip
+    assert "a word" in figure.spec["layer"][0]["encoding"]["y"]["axis"]["labelExpr"]

@@ -1,0 +1,229 @@
+"""Estimates of information that cannot be negative, and what the panels compute."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core import vae as core
+from core.pictures import png_url
+from core.vae import data
+from tests.configs import configs
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 999), st.floats(0.0, 3.0), st.floats(0.0, 3.0), st.integers(1, 4))
+def test_no_estimate_is_negative(seed: int, spread: float, std: float, latent: int) -> None:
+    means = spread * torch.randn(20, latent, generator=generator(seed))
+    stds = torch.full_like(means, std)
+    assert 0 <= core.information(means, stds, generator(1), 100) <= math.log(20) + 1e-6
+    assert core.aggregate_kl(means, stds, generator(1), 100) >= 0
+    assert core.total_correlation(means, stds, generator(1), 100) >= -1e-12
+
+
+def test_the_extremes_of_information() -> None:
+    apart = 100 * torch.arange(8.0)[:, None]
+    assert core.information(apart, torch.ones(8, 1), generator()) == pytest.approx(math.log(8))
+    same = torch.zeros(8, 1)
+    assert core.information(same, torch.ones(8, 1), generator()) == pytest.approx(0, abs=1e-9)
+
+
+def test_mean_kl_is_information_plus_the_kl_of_the_union() -> None:
+    means = 0.8 * torch.randn(12, 2, generator=generator())
+    stds = torch.full_like(means, 0.5)
+    mean_kl = float(core.gaussian_kl(means, 2 * stds.log()).mean())
+    parts = core.information(means, stds, generator(2), 50_000)
+    parts += core.aggregate_kl_on_a_grid(means, stds)
+    assert parts == pytest.approx(mean_kl, abs=0.02)
+    drawn = core.aggregate_kl(means, stds, generator(3), 50_000)
+    assert drawn == pytest.approx(core.aggregate_kl_on_a_grid(means, stds), abs=0.05)
+
+
+def test_a_union_that_is_the_prior_has_moment_one_and_no_kl() -> None:
+    zero, one = torch.zeros(5, 2), torch.ones(5, 2)
+    assert core.second_moment(zero, one).tolist() == [1, 1]
+    assert core.aggregate_kl_on_a_grid(zero, one) == pytest.approx(0, abs=1e-8)
+    assert core.total_correlation(zero, one, generator()) == pytest.approx(0, abs=1e-9)
+
+
+def test_turning_costs_upright_ellipses_what_the_determinant_says() -> None:
+    stds = torch.tensor([[1.0, 0.2]])
+    turned = 45 * math.pi / 180
+    rotation = np.array(
+        [[math.cos(turned), -math.sin(turned)], [math.sin(turned), math.cos(turned)]]
+    )
+    precision = rotation @ np.diag([1.0, 25.0]) @ rotation.T
+    expected = 0.5 * (np.log(np.diag(precision)).sum() - np.log(np.linalg.det(precision)))
+    assert core.rotation_excess(stds, 45) == pytest.approx(expected, abs=1e-6)
+    assert core.rotation_excess(stds, 0) == pytest.approx(0, abs=1e-6)
+    assert core.rotation_excess(torch.full((3, 2), 0.4), 30) == pytest.approx(0, abs=1e-6)
+    assert math.isnan(core.rotation_excess(torch.zeros(3, 2), 30))
+
+
+def test_a_factor_with_an_axis_of_its_own_has_a_gap_of_one() -> None:
+    codes = torch.randn(600, 2, generator=generator())
+    alone = core.mutual_information_gap(codes, {"first": codes[:, 0]})
+    assert alone > 0.8
+    turned = codes @ torch.tensor([[1.0, 1.0], [-1.0, 1.0]]).T
+    assert core.mutual_information_gap(turned, {"first": codes[:, 0]}) < 0.1
+
+
+def test_probes_read_what_is_linear_and_not_what_is_noise() -> None:
+    x = torch.randn(200, 5, generator=generator())
+    y = x @ torch.randn(5, 1, generator=generator(1))
+    noise = torch.randn(200, 1, generator=generator(2))
+    assert core.explained_variance(x, y, generator()) > 0.99
+    assert core.explained_variance(x, noise, generator()) < 0.1
+    assert core.accuracy(x, (x[:, 0] > 0).long(), generator()) > 0.85
+    wide = torch.cat([x, torch.zeros(200, 500)], dim=1)  # the other form of the same rule
+    assert core.explained_variance(wide, y, generator()) > 0.9
+
+
+def test_active_units_are_those_whose_means_move() -> None:
+    model = core.build(core.VAEConfig(data="digits", latent=3, hidden=4))
+    with torch.no_grad():
+        last = model.encoder[-1]
+        assert isinstance(last, torch.nn.Linear)
+        last.weight[1].zero_()
+    images = data.load("digits").pixels[:50]
+    means, stds = core.aggregate_posterior(model, images)
+    assert means.shape == stds.shape == (50, 3)
+    assert core.active_units(model, images, 1e-9) == 2
+
+
+# ---- shapes and the world
+
+
+def test_points_cover_nothing_and_areas_as_much_as_expected() -> None:
+    z = core.sample_codes("disc", 100, 0)
+    assert core.covered_share(z, 0.0) == 0
+    assert core.covered_share(z, 0.2) == pytest.approx(
+        float(core.covered_by_chance(100, 0.2)), abs=0.1
+    )
+    assert core.covered_share(torch.zeros(1, 2), 1.0) == pytest.approx(0.25, abs=0.01)
+
+
+def test_the_meter_of_dimensions() -> None:
+    line = torch.linspace(-1, 1, 50)[:, None] * torch.tensor([[1.0, 0.5]])
+    assert core.participation_ratio(line) == pytest.approx(1)
+    assert core.participation_ratio(core.sample_codes("disc", 2000, 0)) == pytest.approx(
+        2, abs=0.05
+    )
+
+
+def test_the_world_s_numbers_are_those_of_its_ellipses() -> None:
+    result = core.world(core.WorldConfig(core.arranged("prior")))
+    assert result.kl == 0
+    x = core.pictures().double()
+    spread = (x - x.mean(0)).square().flatten(1).sum(1)
+    np.testing.assert_allclose(result.table["reconstruction"], spread.numpy(), rtol=1e-6)
+    points = core.world(core.WorldConfig(core.arranged("points")))
+    assert points.reconstruction < 1e-6
+    assert points.blur == pytest.approx(0, abs=1e-6)
+    assert points.kl > 4
+
+
+@pytest.mark.parametrize(
+    "text", ["", "1,2", "a,b,c,d", "1,2,3,4;1,2,3,4", "nan,0,1,1;" * 4 + "0,0,1,1"]
+)
+def test_ellipses_that_are_none_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="ellipses is"):
+        core.parse_ellipses(text)
+
+
+def test_ellipses_survive_their_text() -> None:
+    means, stds = core.parse_ellipses(core.WorldConfig().ellipses)
+    again = core.parse_ellipses(core.format_ellipses(means, stds))
+    torch.testing.assert_close(again, (means, stds))
+
+
+# ---- panels
+
+
+@settings(max_examples=10)
+@given(configs(core.BlurConfig))
+def test_the_median_keeps_sharpness_where_the_mean_loses_it(config: core.BlurConfig) -> None:
+    result = core.blur_between(config)
+    assert result.kept_l2 <= result.kept_l1 + 1e-6
+    assert 0 <= result.overlap <= 0.5
+
+
+@settings(max_examples=15)
+@given(configs(core.ScaleConfig))
+def test_every_scale_is_its_equivalent_beta(config: core.ScaleConfig) -> None:
+    result = core.scale(config)
+    assert 0 <= result.reconstruction <= result.variance + 1e-6
+    beta = result.equivalent_beta
+    if 0.1 <= beta <= 16:
+        other = core.scale(core.ScaleConfig(data=config.data, beta=beta))
+        assert other.active == result.active
+        assert other.kl == pytest.approx(result.kl)
+
+
+@settings(max_examples=15)
+@given(configs(core.PenaltyConfig))
+def test_claim_the_box_is_a_constant_above_the_ellipse(config: core.PenaltyConfig) -> None:
+    table = core.penalty(config).penalties.pivot(index="std", columns="curve", values="value")
+    np.testing.assert_allclose(table["uniform"] - table["kl"], core.UNIFORM_EXCESS, atol=1e-9)
+
+
+@pytest.mark.parametrize("view", ["samples", "gaps", "path", "held-out"])
+def test_codes_show_what_ships(view: str) -> None:
+    result = core.codes(core.CodesConfig(view=view))
+    assert result.training == core.SHIPPED["beta-4"]
+    assert result.areas["item"].nunique() == 141
+    assert len(result.pictures) % 8 == 0
+    assert result.pictures["image"].str.startswith("data:image/png;base64,").all()
+
+
+def test_what_has_no_effect_on_a_training_does_not_ask_for_another() -> None:
+    assert (
+        core.CodesConfig(family="point", beta="20", penalty="none").training == core.SHIPPED["ae"]
+    )
+    assert core.CodesConfig(penalty="none", beta="20").training == core.SHIPPED["none"]
+    shown = core.codes(core.CodesConfig(seed=9))
+    assert shown.training == core.VAEConfig()  # until that one is trained
+
+
+def test_the_decoder_in_the_browser_is_the_model_s() -> None:
+    import base64
+
+    sent = core.decoder_weights("vae")
+    x = np.array([0.3, -1.2])
+    for depth, layer in enumerate(sent["layers"]):
+        whole = np.frombuffer(base64.b64decode(layer["numbers"]), "<i2").reshape(layer["rows"], -1)
+        x = (whole[:, :-1] @ x + whole[:, -1]) * layer["factor"]
+        if depth < len(sent["layers"]) - 1:
+            x = x / (1 + np.exp(-x))
+    net = core.model(core.SHIPPED["vae"])
+    expected = net.decode(torch.tensor([[0.3, -1.2]]))[0].numpy()
+    np.testing.assert_allclose(x, expected, atol=5e-3)
+
+
+def test_a_walk_ends_where_the_reader_stands() -> None:
+    result = core.walk(core.WalkConfig(x=-1.5, y=-2.0))
+    assert len(result.path) == 9
+    assert result.gap > 0
+    here = core.model(core.SHIPPED["vae"]).decode(torch.tensor([[-1.5, -2.0]]))
+    assert result.path["image"].iloc[-1] == png_url(here.reshape(32, 32).numpy())
+
+
+def test_models_that_ship_are_compared_in_both_tables() -> None:
+    result = core.compare(core.CompareConfig())
+    assert result.errors["model"].tolist() == result.codes["model"].tolist() == list(core.COMPARED)
+    assert np.isnan(result.codes["kl"].iloc[0])
+    assert (result.codes["aggregate_kl"] >= 0).all()
+
+
+def test_factors_of_points_have_no_nats() -> None:
+    assert math.isnan(core.factors(core.FactorsConfig(model="ae-8")).excess)
+    turned = core.factors(core.FactorsConfig(angle=45))
+    assert turned.excess > 0
+    assert set(turned.table["factor"]) == {"ink", "weight", "style", "character"}
