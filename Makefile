@@ -23,6 +23,7 @@ format: .venv/test.stamp
 benchmark: .venv/test.stamp
 	$(BIN)/python -m benchmarks.dashboard
 	$(BIN)/python -m benchmarks.models
+	$(BIN)/python -m benchmarks.initialization
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -67,6 +67,18 @@ class Attentions:
 
 
 @dataclass(frozen=True)
+class Layer:
+    """One layer of a model at work, with prefix and special tokens as in `Attentions`."""
+
+    tokens: tuple[str, ...]
+    known: Bool[np.ndarray, " n"]  # False: not in the vocabulary
+    truncated: bool
+    weights: Float32[np.ndarray, "heads n n"]  # softmax(q k^T / sqrt(d)), row: the token that looks
+    queries: Float32[np.ndarray, "heads n d"] | None  # None: this model keeps them out of sight
+    keys: Float32[np.ndarray, "heads n d"] | None
+
+
+@dataclass(frozen=True)
 class _Tokens:
     ids: list[int]
     texts: tuple[str, ...]
@@ -149,6 +161,22 @@ class TokenEncoder:
                 raise ValueError(f"{name} is {value}, but {self.name} has 0 to {count - 1}")
         return self.attentions(text).weights[layer, head]
 
+    def layer(self, text: str, index: int) -> Layer:
+        """What a layer, counted from 0, compares and finds. Raises ValueError as `attention` does.
+
+        Queries and keys come from models built as BERT is, where nothing is added to their product.
+        """
+        if not 0 <= index < self.layers:
+            raise ValueError(f"layer is {index}, but {self.name} has 0 to {self.layers - 1}")
+        tokens = self._tokenize(text)
+        run = self._run([tokens], output_hidden_states=True, output_attentions=True)
+        weights = run.attentions[index][0]
+        found = self._queries_keys(run.hidden_states[index][0], index)
+        if found is None or not _explains(*found, weights):
+            found = None, None
+        queries, keys = (x if x is None else x.numpy() for x in found)
+        return Layer(tokens.texts, tokens.known, tokens.truncated, weights.numpy(), queries, keys)
+
     def sentence(self, text: str) -> Float32[np.ndarray, " d"]:
         """The text's vector by the model's own pooling, of length 1."""
         import torch
@@ -200,6 +228,19 @@ class TokenEncoder:
     def _static(self, batch: Sequence[_Tokens]) -> list[np.ndarray]:
         rows = self._network.get_input_embeddings().weight.detach().numpy()
         return [rows[tokens.ids] for tokens in batch]
+
+    def _queries_keys(self, state: Any, index: int) -> tuple[Any, Any] | None:
+        """Queries and keys [heads, n, d] of a layer from what enters it [n, width], as in BERT."""
+        import torch
+
+        try:
+            attention = self._network.get_submodule(f"encoder.layer.{index}.attention.self")
+            maps = attention.query, attention.key
+        except AttributeError:
+            return None
+        with torch.inference_mode():
+            query, key = (f(state).unflatten(-1, (self.heads, -1)).transpose(0, 1) for f in maps)
+        return query, key
 
     def _run(self, batch: Sequence[_Tokens], **asked: bool) -> Any:
         import torch
@@ -350,6 +391,12 @@ def _padded(batch: Sequence[_Tokens]) -> dict[str, Any]:
         ids[row, : len(tokens.ids)] = torch.tensor(tokens.ids)
         mask[row, : len(tokens.ids)] = 1
     return {"input_ids": ids, "attention_mask": mask}
+
+
+def _explains(queries: Any, keys: Any, weights: Any) -> bool:
+    """Whether the weights are those of the queries and keys alone."""
+    scores = queries @ keys.mT / queries.shape[-1] ** 0.5
+    return bool((scores.softmax(dim=-1) - weights).abs().max() < 1e-4)
 
 
 def _vectors(tokens: _Tokens, states: np.ndarray) -> TokenVectors:

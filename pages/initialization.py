@@ -194,7 +194,12 @@ def stability(config: core.StabilityConfig) -> None:
 
 
 def profile(config: core.ProfileConfig) -> None:
-    """Layer by layer through a deep net at its first step, in both directions."""
+    """Layer by layer through a deep net at its first step: up, and back down."""
+    lab.player(SLUG, config, "progress", signal)
+
+
+def signal(config: core.ProfileConfig) -> None:
+    """As far as the signal has come, beside very wide nets."""
     result = lab.compute(core.profile, config)
     left, right = st.columns(2)
     with left:
@@ -202,7 +207,7 @@ def profile(config: core.ProfileConfig) -> None:
             charts.lines, result.moments, x="layer", y="value", series="curve",
             names=series(result.moments), points=("forward", "backward"),
             x_title=t("initialization.profile.layer"), y_title=t("initialization.profile.moment"),
-            y_scale="log", alt=t(
+            y_scale="log", y_domain=result.domain, alt=t(
                 "initialization.profile.alt_moments", forward=pretty(result.forward, 3),
                 backward=pretty(result.backward, 3),
             ),
@@ -225,6 +230,37 @@ def profile(config: core.ProfileConfig) -> None:
     )
     if result.overflow >= 0:
         st.warning(t("initialization.profile.overflow", layer=result.overflow))
+
+
+def collapse(config: core.CollapseConfig) -> None:
+    """What becomes of the angle between two inputs, with every activation."""
+    result = lab.compute(core.collapse, config)
+    left, right = st.columns(2)
+    with left:
+        lab.chart(
+            charts.lines, result.cobweb, x="cosine", y="value", series="curve",
+            names=series(result.cobweb), paths=("path",),
+            x_title=t("initialization.collapse.cosine"), y_title=t("initialization.collapse.next"),
+            y_domain=(-1.0, 1.0),
+            alt=t("initialization.collapse.alt_map", last=pretty(result.last, 3)),
+        )  # fmt: skip
+    with right:
+        lab.chart(
+            charts.matrix, result.paths, x="layer", y="activation", value="cosine",
+            x_title=t("initialization.profile.layer"),
+            y_title=t("initialization.collapse.activation"),
+            value_title=t("initialization.collapse.cosine"), domain=(-1.0, 1.0),
+            alt=t("initialization.collapse.alt_paths"),
+        )  # fmt: skip
+    found = "found" if result.apart >= 0 else "found_apart"
+    st.markdown(
+        t(
+            f"initialization.collapse.{found}",
+            depth=config.depth,
+            last=pretty(result.last, 4),
+            apart=result.apart,
+        )
+    )
 
 
 def cloud(config: core.CloudConfig) -> None:
@@ -353,6 +389,18 @@ lab.panel(
         "normalized": lambda now: replace(now, layer_norm=True, residual=False),
         "residual": lambda now: replace(now, layer_norm=True, residual=True),
         "explosion": lambda now: core.ProfileConfig(multiple=2.0, depth=100),
+    },
+    own=("progress",),
+)
+lab.panel(
+    SLUG,
+    core.CollapseConfig,
+    collapse,
+    presets={
+        "halfway": lambda now: core.CollapseConfig(activation="gelu"),
+        "odd": lambda now: core.CollapseConfig(activation="tanh"),
+        "opposite": lambda now: replace(now, start=-0.95),
+        "normalized": lambda now: replace(now, layer_norm=True),
     },
 )
 lab.panel(

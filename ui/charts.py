@@ -61,6 +61,8 @@ COLORS: Mapping[str, str] = {
     "cosine-theory": BLUE,
     "map": BLUE,
     "diagonal": GRAY,
+    "cosine-map": BLUE,
+    "unmoved": GRAY,
     "path": VERMILION,
     "start": BLUE,
     "train": BLUE,
@@ -72,7 +74,7 @@ COLORS: Mapping[str, str] = {
     "share": GRAY,
     "kl": BLUE,
     "simple": VERMILION,
-    "uniform": GREEN,
+    "box": GREEN,
     "variance": BLUE,
     "left": VERMILION,
     "threshold": GRAY,
@@ -81,8 +83,24 @@ COLORS: Mapping[str, str] = {
     "line": OLIVE,
     "ring": VERMILION,
     "disc": BLUE,
+    "softmax": GRAY,
+    "uniform": GRAY,
+    "elu": VERMILION,
+    "taylor2": GREEN,
+    "taylor4": OLIVE,
+    "favor": PINK,
+    "sum": OLIVE,
+    "identity-rms": OLIVE,
+    "decay": PINK,
+    "delta": BLUE,
+    "parallel": GRAY,
+    "recurrent": BLUE,
+    "random": VERMILION,
+    "cut": GRAY,
+    "trained": BLUE,
 }
 HEIGHT = 360
+TALL = 450  # of a matrix with long names on two sides
 TILE = 64  # height of a picture in a grid
 ScaleKind = Literal["linear", "log", "symlog"]
 
@@ -172,6 +190,27 @@ def heatmap(
     `names`: the words of the codes on the y axis.
     """
     spec = _heatmap(x, y, value, x_title, y_title, value_title, domain, _pairs(names))
+    return Figure(spec, {"table": table})
+
+
+def matrix(
+    table: pd.DataFrame,
+    *,
+    x: str,
+    y: str,
+    value: str,
+    x_title: str,
+    y_title: str,
+    value_title: str,
+    domain: tuple[float, float],
+) -> Figure:
+    """The cells of a matrix, first row on top, rows and columns in the order of the table.
+
+    `domain` fixes the colors. From 0 on they follow the square root, so that small weights are
+    seen beside large ones; a domain with both signs diverges from 0, and clamps.
+    """
+    wide = bool(table[x].str.len().max() > 3)  # labels that do not fit beside each other
+    spec = _matrix(x, y, value, x_title, y_title, value_title, domain, wide)
     return Figure(spec, {"table": table})
 
 
@@ -334,6 +373,31 @@ def _heatmap(
     tip = [_number(x, x_title), _number(y, y_title), _number(value, value_title)]
     cells = alt.Chart(alt.NamedData("table")).mark_rect()
     return _framed(cells.encode(across, up, shade, tooltip=tip))
+
+
+@lru_cache(maxsize=512)
+def _matrix(
+    x: str, y: str, value: str, x_title: str, y_title: str, value_title: str,
+    domain: tuple[float, float], wide: bool,
+) -> dict[str, Any]:  # fmt: skip
+    kind: dict[str, Any] = {"domainMid": 0} if domain[0] < 0 else {"type": "sqrt"}
+    label: dict[str, Any] = {"labelOverlap": "greedy", "labelLimit": 90}
+    below = alt.Axis(labelAngle=-90 if wide else 0, **label)
+    across = alt.X(x, type="nominal", title=x_title, sort=None, axis=below)
+    down = alt.Y(y, type="nominal", title=y_title, sort=None, axis=alt.Axis(**label))
+    shade = alt.Color(
+        value, type="quantitative", scale=alt.Scale(domain=list(domain), clamp=True, **kind),
+        legend=alt.Legend(title=value_title, titleOrient="left", gradientLength=160, tickCount=4),
+    )  # fmt: skip
+    tip = [
+        alt.Tooltip(y, type="nominal", title=y_title),
+        alt.Tooltip(x, type="nominal", title=x_title),
+        _number(value, value_title),
+    ]
+    cells = alt.Chart(alt.NamedData("table")).mark_rect()
+    return _framed(cells.encode(across, down, shade, tooltip=tip)) | {
+        "height": TALL if wide else HEIGHT
+    }
 
 
 @lru_cache(maxsize=512)

@@ -1,4 +1,4 @@
-"""The verbs of a page: header, panel, formula, chart, claims, equations, source, take_away."""
+"""The verbs of a page: header, panel, player, chart, formula, claims, source, take_away."""
 
 import inspect
 from collections.abc import Callable, Sequence
@@ -11,10 +11,10 @@ import streamlit as st
 from streamlit.elements.lib.mutable_popover_container import PopoverContainer
 
 from core.claims import all_claims
-from core.knobs import Config, knobs
+from core.knobs import Config, Knob, knobs
 from core.numerics import NoConvergence
 from core.topics import topic
-from ui import address, controls, ledger, seen, takeaway
+from ui import address, controls, ledger, play, seen, takeaway
 from ui.catalogue import equations as numbered_equations
 from ui.catalogue import live_formula
 from ui.charts import Figure
@@ -133,6 +133,25 @@ def chart(verb: Callable[..., Figure], table: pd.DataFrame, *, alt: str, **optio
     st.vega_lite_chart(spec, alt=alt, width="stretch")
 
 
+def player(slug: str, config: Config, knob: str, draw: Draw) -> None:
+    """A control of the panel that moves by itself: step, play, pause, or drag it.
+
+    `draw(config)` draws each state. While it plays only this part of the panel runs again; link
+    and script follow when it pauses. Call it from a panel that keeps `knob` as its own.
+    """
+    name = _recorder.get().panel
+
+    def frame() -> None:
+        token = None if _recorder.get(None) else _recorder.set(takeaway.Recorder(name, config))
+        try:
+            draw(address.read(slug, name, type(config)))
+        finally:
+            if token:
+                _recorder.reset(token)
+
+    play.play(address.key(slug, name, knob), t(f"{slug}.{name}.{knob}"), _knob(config, knob), frame)
+
+
 def table(rows: pd.DataFrame, slug: str, *, digits: int = 10) -> None:
     """A small table in the reader's words: columns, codes and numbers."""
     words = {column: t(f"{slug}.columns.{column}") for column in rows.columns}
@@ -208,6 +227,10 @@ def tell_what_was_mended(slug: str) -> None:
 
 
 # ---- parts of a panel
+
+
+def _knob(config: Config, name: str) -> Knob:
+    return next(knob for knob in knobs(type(config)) if knob.name == name)
 
 
 def _cell(cell: Any, slug: str, digits: int) -> str:

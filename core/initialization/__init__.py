@@ -31,6 +31,7 @@ from core.initialization.angles import (
     sample_angles,
 )
 from core.initialization.claims import CLAIMS
+from core.initialization.collapse import Collapse, CollapseConfig, collapse
 from core.initialization.fans import Fans, FansConfig, expected, fans
 from core.initialization.law import (
     POST_VARIANCES,
@@ -63,6 +64,7 @@ from core.initialization.network import (
     train,
 )
 from core.initialization.profile import (
+    PASSES,
     Cloud,
     CloudConfig,
     Profile,
@@ -113,6 +115,7 @@ __all__ = [
     "DECOMPOSED",
     "DISTRIBUTIONS",
     "MAP",
+    "PASSES",
     "POST_VARIANCES",
     "SCHEMES",
     "SHIPPED",
@@ -124,6 +127,8 @@ __all__ = [
     "CloudConfig",
     "Code",
     "CodeConfig",
+    "Collapse",
+    "CollapseConfig",
     "Fans",
     "FansConfig",
     "Meters",
@@ -151,6 +156,7 @@ __all__ = [
     "angles_by_layer",
     "cloud",
     "code",
+    "collapse",
     "cosine_density",
     "expected",
     "expected_mse",

@@ -7,7 +7,8 @@ Source: https://kexue.fm/archives/7180.
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Annotated, Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from core.initialization.wide import wide_net
 from core.knobs import Choice, Config, Range
 
 BATCH = 64
+PASSES = 20  # pictures of the signal on its way
 NETS = 500
 BINS = 24
 MOMENTS = {"forward_second_moment": "forward", "backward_second_moment": "backward"}
@@ -44,6 +46,7 @@ class ProfileConfig(Config):
     layer_norm: bool = False
     residual: bool = False
     seed: Annotated[int, Range(0, 99)] = 0
+    progress: Annotated[int, Range(0, PASSES)] = PASSES  # half of it up, half of it back down
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,7 @@ class Profile:
 
     moments: pd.DataFrame  # layer, curve in {"forward", "backward", "forward-theory", ...}, value
     cosines: pd.DataFrame  # layer, curve in {"cosine", "cosine-theory"}, value
+    domain: tuple[float, float]  # powers of ten around all moments, also those not reached yet
     forward: float  # second moment before the last activation
     backward: float  # mean square of the gradient at the input
     cosine: float  # of two inputs that were orthogonal
@@ -82,7 +86,23 @@ class Cloud:
 
 
 def profile(config: ProfileConfig) -> Profile:
-    """One net, measured in both directions, beside the theory."""
+    """One net, measured in both directions as far as the signal has come, beside the theory."""
+    whole = _profile(replace(config, progress=PASSES))
+    up = config.depth * min(2 * config.progress / PASSES, 1.0)
+    down = config.depth * (2 - max(2 * config.progress / PASSES, 1.0))
+    moments, cosines = whole.moments, whole.cosines
+    unseen = (moments["curve"] == "forward") & (moments["layer"] > up)
+    unseen |= (moments["curve"] == "backward") & (moments["layer"] < down)
+    unseen_cosines = (cosines["curve"] == "cosine") & (cosines["layer"] > up)
+    return replace(
+        whole,
+        moments=moments[~unseen].reset_index(drop=True),
+        cosines=cosines[~unseen_cosines].reset_index(drop=True),
+    )
+
+
+@lru_cache(maxsize=8)  # the pictures of one net on its way
+def _profile(config: ProfileConfig) -> Profile:
     tuned = config.scheme == "tuned"
     scheme, width = "lecun" if tuned else config.scheme, config.width
     factor = config.multiple * (gain(config.activation) if tuned else 1.0)
@@ -94,10 +114,11 @@ def profile(config: ProfileConfig) -> Profile:
     )  # fmt: skip
     scale = factor * math.sqrt(width * variance(scheme, width, width))
     tables = {"": net, "-theory": wide_net(config.activation, config.depth, scale, **branches)}
-    forward = net["forward_second_moment"]
+    forward, moments = net["forward_second_moment"], _curves(tables, MOMENTS, _shown)
     return Profile(
-        moments=_curves(tables, MOMENTS, _shown),
+        moments=moments,
         cosines=_curves(tables, {"cosine": "cosine"}, np.asarray),
+        domain=_decades(moments["value"]),
         forward=float(forward.iloc[-1]),
         backward=float(net["backward_second_moment"].iloc[0]),
         cosine=float(net["cosine"].iloc[-1]),
@@ -186,6 +207,12 @@ def _curves(
 def _shown(values: pd.Series) -> pd.Series:
     """What a log axis can show: nothing outside its bounds."""
     return values.where((values >= LEAST) & (values <= MOST))
+
+
+def _decades(values: pd.Series) -> tuple[float, float]:
+    """The powers of ten around positive numbers; a decade at least."""
+    low, high = (math.log10(end) for end in (values.min(), values.max()))
+    return 10.0 ** math.floor(low - 1e-9), 10.0 ** math.ceil(high + 1e-9)
 
 
 def _overflow(moments: pd.Series) -> int:

@@ -15,6 +15,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from core.orthogonal import orthogonalized
+
 Shape = tuple[int, int]
 Draw = Callable[[Shape, torch.Generator | None, torch.dtype], Tensor]
 
@@ -173,17 +175,6 @@ def sample_kernel(
     now = variance(scheme, out_channels, in_channels * area)
     meant = variance(scheme, out_channels * area, in_channels * area)
     return (flat * math.sqrt(meant / now)).reshape(shape)
-
-
-def orthogonalized(matrix: Float[Tensor, "m n"]) -> Float[Tensor, "m n"]:
-    """Q of the QR decomposition whose R has a positive diagonal; of the transpose if m < n.
-
-    With that sign Q is uniform over all rotations and reflections if the matrix is normal.
-    """
-    if matrix.shape[0] < matrix.shape[1]:
-        return orthogonalized(matrix.T).T.contiguous()
-    q, r = torch.linalg.qr(matrix)
-    return q * torch.where(r.diagonal() < 0, -1.0, 1.0)
 
 
 def _truncated_kurtosis() -> float:

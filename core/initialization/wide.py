@@ -18,7 +18,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from core.initialization.activations import Function, function, hermite_powers, nodes
+from core.initialization.activations import Function, function, hermite_powers, nodes, power_series
 
 EPSILON = 1e-5  # what a layer normalization adds to the variance
 LARGEST = 1e150  # a second moment beyond it counts as infinite
@@ -92,12 +92,12 @@ def _layers(phi: Function, sizes: np.ndarray, layer_norm: bool) -> _Layers:
 def _cosines(
     series: np.ndarray, sizes: np.ndarray, keep: float, factor: float
 ) -> Float[np.ndarray, " layers"]:
-    cosines = [0.0]
+    cosines = [np.zeros(1)]
     for layer, coefficients in enumerate(series):
-        inside = np.polynomial.polynomial.polyval(cosines[-1], coefficients)
+        inside = power_series(coefficients, cosines[-1])
         covariance = keep * sizes[layer] * cosines[-1] + factor * inside
-        cosines.append(float(np.divide(covariance, sizes[layer + 1])))
-    return np.array(cosines)
+        cosines.append(covariance / sizes[layer + 1])
+    return np.concatenate(cosines)
 
 
 def _moments(values: Float[Tensor, "b z"]) -> tuple[Float[Tensor, " b"], Float[Tensor, " b"]]:

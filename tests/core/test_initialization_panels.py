@@ -2,6 +2,7 @@
 
 import importlib
 import math
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -197,15 +198,30 @@ def test_profiles_have_a_row_per_layer_and_say_what_left_the_axis(
     config: core.ProfileConfig,
 ) -> None:
     assume(config.depth * config.width <= 6000)
-    result = core.profile(config)
+    result = core.profile(replace(config, progress=core.PASSES))
     for name in ("forward", "backward"):
         assert len(curve(result.moments, name)) == config.depth + 1
+    low, high = result.domain
+    values = result.moments["value"].dropna()
+    assert low <= values.min() <= values.max() <= high
     forward = curve(result.moments, "forward")
     gone = np.flatnonzero(np.isnan(forward))
     assert result.overflow == (gone[0] if len(gone) else -1)
     cosines = curve(result.cosines, "cosine")
     assert np.nanmax(np.abs(cosines)) <= 1 + 1e-6
     assert len(curve(result.cosines, "cosine-theory")) == config.depth + 1
+
+
+def test_the_signal_goes_up_first_and_its_gradient_comes_back() -> None:
+    pictures = [core.profile(core.ProfileConfig(depth=10, progress=p)) for p in (0, 5, 10, 15, 20)]
+    reached = [len(curve(each.moments, "forward")) for each in pictures]
+    returned = [len(curve(each.moments, "backward")) for each in pictures]
+    assert reached == [1, 6, 11, 11, 11]
+    assert returned == [1, 1, 1, 6, 11]
+    backward = pictures[3].moments[pictures[3].moments["curve"] == "backward"]
+    assert backward["layer"].min() == 5  # the gradient comes from the top
+    assert len({each.domain for each in pictures}) == 1  # and the axis stands still
+    assert len({each.backward for each in pictures}) == 1
 
 
 def test_twice_the_weights_leave_the_axis_as_a_finding() -> None:

@@ -13,11 +13,11 @@ from ui.catalogue import words
 
 SLUG = "initialization"
 PANELS = (
-    "angles", "words", "meters", "code", "fans", "stability", "profile", "cloud", "starts",
-    "region",
+    "angles", "words", "meters", "code", "fans", "stability", "profile", "collapse", "cloud",
+    "starts", "region",
 )  # fmt: skip
 # The first chart of each panel, counted over the page.
-FIRST = dict(zip(PANELS, (0, 2, 3, 5, 6, 7, 9, 11, 12, 13), strict=True))
+FIRST = dict(zip(PANELS, (0, 2, 3, 5, 6, 7, 9, 11, 13, 14, 15), strict=True))
 
 
 def opened(**params: Any) -> AppTest:
@@ -35,7 +35,8 @@ def opened(**params: Any) -> AppTest:
         ("meters", "scheme", "orthogonal"), ("code", "n", 30), ("fans", "fan_in", 256),
         ("fans", "count", "mean-square"), ("stability", "activation", "tanh"),
         ("stability", "multiple", 1.2), ("profile", "activation", "tanh"),
-        ("profile", "depth", 20), ("profile", "layer_norm", True), ("cloud", "width", 16),
+        ("profile", "depth", 20), ("profile", "layer_norm", True), ("profile", "progress", 5),
+        ("collapse", "activation", "tanh"), ("cloud", "width", 16),
         ("cloud", "activation", "relu"), ("starts", "scheme", "post"),
         ("region", "start", "relu-he"),
     ],

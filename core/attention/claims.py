@@ -1,0 +1,8 @@
+"""The claims of post 7546 as experiments.
+
+Source: https://kexue.fm/archives/7546
+"""
+
+from core.claims import Claim
+
+CLAIMS: tuple[Claim, ...] = ()
