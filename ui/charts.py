@@ -101,6 +101,7 @@ COLORS: Mapping[str, str] = {
     "share": GRAY,
     "kl": BLUE,
     "simple": VERMILION,
+    "box": GREEN,
     "variance": BLUE,
     "threshold": GRAY,
     "chance": GRAY,

@@ -29,7 +29,7 @@ class PenaltyConfig(Config):
 class Penalty:
     """Penalties of one ellipse, losses of a direction; nats where it is a KL."""
 
-    penalties: pd.DataFrame  # std, curve ("kl", "simple", "uniform"), value
+    penalties: pd.DataFrame  # std, curve ("kl", "simple", "box"), value
     losses: pd.DataFrame  # std, curve ("kl", "simple"), value: at the best E[mu^2]
     moments: pd.DataFrame  # std, curve, value: E[mu^2] + sigma^2 there
     best_std: float  # with the KL
@@ -46,7 +46,7 @@ def penalty(config: PenaltyConfig) -> Penalty:
     alone = {
         "kl": gaussian_kl(mean, 2 * std.log()).numpy(),
         "simple": simple_penalty(mean, std).numpy(),
-        "uniform": uniform_kl(mean, std).numpy(),
+        "box": uniform_kl(mean, std).numpy(),
     }
     squares = {name: best_mean_square(config.variance, STDS, name) for name in ("kl", "simple")}
     losses = {

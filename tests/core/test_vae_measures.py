@@ -171,7 +171,7 @@ def test_every_scale_is_its_equivalent_beta(config: core.ScaleConfig) -> None:
 @given(configs(core.PenaltyConfig))
 def test_claim_the_box_is_a_constant_above_the_ellipse(config: core.PenaltyConfig) -> None:
     table = core.penalty(config).penalties.pivot(index="std", columns="curve", values="value")
-    np.testing.assert_allclose(table["uniform"] - table["kl"], core.UNIFORM_EXCESS, atol=1e-9)
+    np.testing.assert_allclose(table["box"] - table["kl"], core.UNIFORM_EXCESS, atol=1e-9)
 
 
 @pytest.mark.parametrize("view", ["samples", "gaps", "path", "held-out"])
