@@ -617,7 +617,7 @@ def _ranked(
 ) -> dict[str, Any]:  # fmt: skip
     label = f"({json.dumps(dict(names))})[datum.label]"
     up = alt.Y(
-        y, type="nominal", title=None, sort=None, axis=alt.Axis(labelExpr=label, labelLimit=190)
+        y, type="nominal", title=y_title, sort=None, axis=alt.Axis(labelExpr=label, labelLimit=190)
     )
     across = alt.X(
         x, type="quantitative", title=x_title, axis=_axis("linear"),
