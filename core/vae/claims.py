@@ -271,9 +271,9 @@ def simple_is_close(seed: int) -> Evidence:
 def union_is_the_circle(seed: int) -> Evidence:
     """G13: it is the union of the ellipses that becomes a unit circle, not each of them.
 
-    FAILS if at beta = 1 the KL of the union is more than half of the mean KL of an ellipse. HOLDS
-    if it is below a fifth, and at beta = 20 both are below 1 nat while the squared error is more
-    than twice that at beta = 1; else CONDITIONAL.
+    FAILS if at beta = 1 the KL of the union is more than a fifth of the mean KL of an ellipse.
+    HOLDS if at beta = 20 both are below 1 nat, too, while the squared error is more than twice
+    that at beta = 1; else CONDITIONAL.
     """
     found = {name: measures(SHIPPED[name]) for name in ("vae", "beta-4", "beta-20")}
     details: dict[str, float] = {}
@@ -283,7 +283,7 @@ def union_is_the_circle(seed: int) -> Evidence:
     one, many = found["vae"], found["beta-20"]
     dies = max(many.kl, many.aggregate_kl) < 1 and many.error > 2 * one.error
     share = one.aggregate_kl / one.kl
-    return Evidence(_graded(share < 0.5, share < 0.2 and dies), share, 0.0, 0.2, details=details)
+    return Evidence(_graded(share < 0.2, dies), share, 0.0, 0.2, details=details)
 
 
 def samples_are_real(seed: int) -> Evidence:
@@ -502,7 +502,7 @@ CLAIMS: tuple[Claim, ...] = tuple(
         ("G10", "§ sampling", Cost.SECONDS, Verdict.FAILS, width_is_reach),
         ("G11", "§ regularity", Cost.SECONDS, Verdict.HOLDS, ellipses_alone),
         ("G12", "§ regularity, eq. (3)", Cost.SECONDS, Verdict.FAILS, simple_is_close),
-        ("G13", "comments", Cost.SECONDS, Verdict.CONDITIONAL, union_is_the_circle),
+        ("G13", "comments", Cost.SECONDS, Verdict.FAILS, union_is_the_circle),
         ("G14", "§ regularity", Cost.SECONDS, Verdict.HOLDS, samples_are_real),
         ("G15", "§ regularity", Cost.SECONDS, Verdict.FAILS, disentangled),
         ("G16", "§ regularity", Cost.SECONDS, Verdict.HOLDS, linear_arithmetic),

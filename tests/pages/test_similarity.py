@@ -62,7 +62,7 @@ def test_what_cannot_be_compared_is_refused_in_the_reader_s_words(
     assert not page.exception
     said = words(language)[f"{SLUG}.bad.{code}"].partition("{")[0]
     assert page.error[0].value.startswith(said)
-    assert len(charts(page)) == 11  # the other panels stand
+    assert len(charts(page)) == 12  # the other panels stand
 
 
 def test_ten_thousand_words_are_cut_with_a_word() -> None:
