@@ -78,7 +78,6 @@ WRONG = [
     ("W10", "_unit", lambda x: x, Verdict.FAILS),
     ("W12", "wrd_bounds", lambda x, y: (2 * core.wrd_bounds(x, y)[0], 2.0), Verdict.FAILS),
     ("W11", "correlation", lambda rows: 0.0, Verdict.FAILS),
-    ("W11", "correlation", lambda rows: 0.5, Verdict.HOLDS),
     ("W1", "_judged", judged(1.0), Verdict.HOLDS),
     ("W1", "_judged", judged(0.0), Verdict.FAILS),
 ]  # fmt: skip
@@ -90,6 +89,15 @@ def test_another_implementation_turns_the_verdict(
 ) -> None:
     monkeypatch.setattr(module, name, wrong)
     assert verdict(claim) is turned
+
+
+def test_norms_are_importance_if_they_rise_with_rarity_in_whole_lists_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "correlation", lambda rows: 0.5)
+    assert verdict("W11") is Verdict.CONDITIONAL
+    monkeypatch.setattr(module, "cuts", lambda code: pd.DataFrame({"correlation": [0.9, 0.5]}))
+    assert verdict("W11") is Verdict.HOLDS
 
 
 @pytest.mark.parametrize(("noise", "turned"), [(0.0, Verdict.FAILS), (2.0, Verdict.HOLDS)])
