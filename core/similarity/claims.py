@@ -8,7 +8,6 @@ Source: https://kexue.fm/archives/7388
 """
 
 import time
-import tomllib
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -22,8 +21,9 @@ from core.similarity.bounds import code_wmd
 from core.similarity.costs import COSTS
 from core.similarity.distances import rwmd, wcd, wmd, wrd, wrd_bounds
 from core.similarity.importance import correlation, cuts, words_of
+from core.similarity.judged import judged_pairs
 from core.similarity.pair import cosine
-from core.similarity.reading import FOLDER, Layer, mean_vector
+from core.similarity.reading import Layer, mean_vector
 from core.similarity.reference import wasserstein_linprog
 from core.similarity.translations import WORDS
 from core.similarity.transport import transport
@@ -362,22 +362,21 @@ def _seconds(run: Callable[[], object]) -> float:
 @lru_cache(maxsize=4)
 def _judged(contextual: bool, stop: bool = True) -> tuple[list[Pair], np.ndarray]:
     """The judged pairs as centred vectors, and their grades."""
-    judged = tomllib.loads((FOLDER / "judged.toml").read_text(encoding="utf-8"))
-    texts = [(g["anchor"], g[kind]) for g in judged["groups"] for kind in judged["kinds"]]
+    pairs = judged_pairs()
+    texts = [text for pair in pairs for text in (pair.first, pair.second)]
     layer = Layer(contextual)
     mean = mean_vector(layer=layer)
-    read = encoder(EMBEDDED).encode_many([t for pair in texts for t in pair], contextual=contextual)
+    read = encoder(EMBEDDED).encode_many(texts, contextual=contextual)
     vectors = []
     for one in read:
         kept = np.ones(len(one.tokens), dtype=bool) if stop else ~stop_words(one.tokens)
         vectors.append((one.vectors[kept] - mean).astype(np.float64))
-    grades = [judged["kinds"][kind]["grade"] for _ in judged["groups"] for kind in judged["kinds"]]
-    return list(zip(vectors[::2], vectors[1::2], strict=True)), np.array(grades, dtype=float)
+    grades = np.array([float(pair.grade) for pair in pairs])
+    return list(zip(vectors[::2], vectors[1::2], strict=True)), grades
 
 
 def _kinds() -> list[str]:
-    judged = tomllib.loads((FOLDER / "judged.toml").read_text(encoding="utf-8"))
-    return [kind for _ in judged["groups"] for kind in judged["kinds"]]
+    return [pair.kind for pair in judged_pairs()]
 
 
 @lru_cache(maxsize=1)
