@@ -24,6 +24,11 @@ def words(table: Any, column: str = "curve") -> dict[str, str]:
     return {code: t(f"optimization.series.{code}") for code in table[column].unique()}
 
 
+def pair(place: tuple[float, float]) -> str:
+    """Two coordinates."""
+    return f"({pretty(place[0], 4)}, {pretty(place[1], 4)})"
+
+
 def found(compute: Callable[[Any], Any], config: Any) -> Any | None:
     """The result; where there is none, a sentence that says why and what to change."""
     try:
@@ -125,6 +130,10 @@ def second(config: core.SecondConfig) -> None:
     result = found(core.second, config)
     if result is None:
         return
+    lab.formula(
+        SLUG, "second", x=latex(result.newton[0], 4), y=latex(result.newton[1], 4),
+        alpha=latex(config.alpha, 3),
+    )  # fmt: skip
     left, right = st.columns(2)
     with left:
         lab.chart(
@@ -134,10 +143,6 @@ def second(config: core.SecondConfig) -> None:
             alt=t("optimization.second.alt"),
         )  # fmt: skip
     with right:
-        lab.formula(
-            SLUG, "second", x=latex(result.newton[0], 4), y=latex(result.newton[1], 4),
-            alpha=latex(config.alpha, 3),
-        )  # fmt: skip
         lab.table(result.table, SLUG, digits=6)
 
 
@@ -180,8 +185,8 @@ def sampling(config: core.SamplingConfig) -> None:
         t(
             "optimization.sampling.found", size=size, samples=config.samples,
             heaviest=f"{100 * result.heaviest:.0f}",
-            delta=f"({result.delta[0]:.3f}, {result.delta[1]:.3f})",
-            truth=f"({result.truth[0]:.3f}, {result.truth[1]:.3f})",
+            delta=pair(result.delta),
+            truth=pair(result.truth),
         )
     )  # fmt: skip
     lab.table(result.table, SLUG, digits=3)
@@ -268,7 +273,7 @@ def metric(config: core.MetricConfig) -> None:
             share=f"{100 * result.disagreements:.0f}",
         )
     )  # fmt: skip
-    lab.table(result.table, SLUG, digits=3)
+    lab.table(result.table, SLUG, digits=4)
 
 
 lab.header(SLUG)
@@ -310,7 +315,7 @@ lab.panel(
     core.SecondConfig,
     second,
     presets={
-        "hot": lambda now: core.SecondConfig(log_alpha=0.6),
+        "one": lambda now: core.SecondConfig(log_alpha=0.0),
         "indefinite": lambda now: replace(now, curvature_2=-0.5),
     },
 )
@@ -328,7 +333,7 @@ lab.panel(
     core.SamplingConfig,
     sampling,
     presets={
-        "four": lambda now: core.SamplingConfig(samples="4", mixture=0.0),
+        "four": lambda now: core.SamplingConfig(log_samples=2, mixture=0.0),
         "alone": lambda now: core.SamplingConfig(mixture=1.0),
         "wrong": lambda now: core.SamplingConfig(angle=180, mixture=0.0),
         "saved": lambda now: core.SamplingConfig(angle=180),
@@ -341,10 +346,12 @@ lab.panel(
     race,
     own=("shown",),
     presets={
-        "stairs": lambda now: core.RaceConfig(),
-        "wells": lambda now: core.RaceConfig(landscape="wells", log_rate=-1.3),
+        "wells": lambda now: core.RaceConfig(),
+        "stairs": lambda now: core.RaceConfig(landscape="stairs", log_rate=-1.0),
         "saddle": lambda now: core.RaceConfig(landscape="saddle", x=1.6, y=0.0),
-        "valley": lambda now: core.RaceConfig(landscape="valley", log_rate=-2.0, x=-1.0, y=1.0),
+        "rosenbrock": lambda now: core.RaceConfig(
+            landscape="rosenbrock", log_rate=-2.0, x=-1.0, y=1.0
+        ),
     },
 )
 lab.panel(

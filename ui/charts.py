@@ -112,6 +112,7 @@ COLORS: Mapping[str, str] = {
     "disc": BLUE,
     "mean": VERMILION,
     "gradient": GREEN,
+    "slope": GREEN,
     "newton": PINK,
     "zero": GRAY,
     "density": BLUE,

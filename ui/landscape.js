@@ -123,7 +123,7 @@ export default function ({ data, parentElement, setStateValue }) {
     context.putImageData(image, 0, 0);
   }
 
-  const say = (step) => (step ? `(${step[0].toFixed(2)}, ${step[1].toFixed(2)})` : words.none);
+  const say = (step) => (step ? `(${step.map((value) => value.toFixed(2).replace("-", "−")).join(", ")})` : words.none);
 
   function draw() {
     const found = landing(grid, theta, alpha, radius || 99);

@@ -62,7 +62,7 @@ def bessel_ratio(order: int | float, kappa: Float[np.ndarray, "*b"]) -> Float[np
         ratio = 1 / ((last + 0.5) * inverse + np.hypot(1, (last + 1.5) * inverse))
         for term in range(terms, 0, -1):
             ratio = 1 / (2 * (order + term) * inverse + ratio)
-    return ratio
+    return np.asarray(ratio)
 
 
 def log_partition(gradient_norm: float, radius: float, alpha: float, dim: int) -> float:

@@ -77,7 +77,7 @@ def density(config: DensityConfig) -> Density:
     down = -gradient(field.loss, theta)
     steps = {
         "mean": moments.mean,
-        "gradient": down,
+        "slope": down,
         "newton": _newton(config, theta),
         "global": torch.tensor(global_minimum(config.landscape, config.own)[:2]) - theta,
     }

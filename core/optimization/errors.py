@@ -47,7 +47,7 @@ def evaluated(loss: Loss, points: Tensor) -> Tensor:
     return values
 
 
-def check_positive(**numbers: float) -> None:
+def check_positive(**numbers: int | float) -> None:
     """Raises ValueError for a number that is not finite and positive, naming it."""
     for name, value in numbers.items():
         if not (math.isfinite(value) and value > 0):

@@ -24,7 +24,7 @@ PRESETS: dict[str, tuple[str, str]] = {  # the loss, its surrogate
     "stairs": ("floor(3*x**2 + y**2) / 2", "(3*x**2 + y**2) / 2"),
     "kink": ("abs(x) + 2*abs(y - x/2)", "abs(x) + 2*abs(y - x/2)"),
     "saddle": ("(x**2 - y**2) / 2 + y**4 / 8", "(x**2 - y**2) / 2 + y**4 / 8"),
-    "valley": ("(1 - x)**2 + 5*(y - x**2)**2", "(1 - x)**2 + 5*(y - x**2)**2"),
+    "rosenbrock": ("(1 - x)**2 + 5*(y - x**2)**2", "(1 - x)**2 + 5*(y - x**2)**2"),
     "noisy": (
         "(x**2 + y**2)/2 + 0.4*sin(9*x + 4*y)*cos(7*y - 5*x) + 0.3*sin(13*y + x)",
         "(x**2 + y**2) / 2",

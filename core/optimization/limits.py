@@ -26,6 +26,7 @@ AXES = {
     "kink": "abs(x)",
 }
 ALPHAS = np.logspace(-2.5, 2.5, 41)
+SHOWN = 1.8  # half the stretch of the axis that is drawn
 NEEDS_A_BALL = "linear"  # does not grow on both sides
 
 
@@ -34,7 +35,7 @@ class LimitsConfig(Config):
     """A loss on a line, where one stands, and how far an update may go."""
 
     axis: Annotated[str, Choice(*AXES)] = "wells"
-    theta: Annotated[float, Range(-2.0, 2.0, 0.05)] = 0.9
+    theta: Annotated[float, Range(-1.5, 1.5, 0.05)] = 0.9
     log_alpha: Annotated[float, Range(-2.5, 2.5, 0.1)] = -1.0  # base 10
     radius: Annotated[float, Range(0.0, 2.0, 0.1)] = 0.0  # 0: no bound
 
@@ -62,7 +63,7 @@ def limits(config: LimitsConfig) -> Limits:
     theta = torch.tensor([config.theta], dtype=torch.float64)
     means = [mean_update(loss, theta, float(alpha), config.ball) for alpha in ALPHAS]
     slope = float(gradient(loss, theta))
-    curves = {"mean": means, "gradient": [-slope] * len(means), "zero": [0.0] * len(means)}
+    curves = {"mean": means, "slope": [-slope] * len(means), "zero": [0.0] * len(means)}
     return Limits(
         densities=_densities(config, loss),
         means=pd.concat(
@@ -95,8 +96,7 @@ def mean_update(loss: Loss, theta: Tensor, alpha: float, radius: float | None) -
 
 def _densities(config: LimitsConfig, loss: Loss) -> pd.DataFrame:
     """Over a fixed stretch, each scaled to its largest value there."""
-    low, high = -3.0, 3.0
-    place = torch.linspace(low, high, 601, dtype=torch.float64)
+    place = torch.linspace(-SHOWN, SHOWN, 601, dtype=torch.float64)
     values = loss(place[:, None])
     inside = (place - config.theta).abs() <= (config.ball or math.inf)
     log_p = torch.where(inside, -values / 10.0**config.log_alpha, -math.inf)

@@ -119,7 +119,7 @@ class SecondConfig(Config):
     curvature_1: Annotated[float, Range(-1.0, 5.0, 0.1)] = 3.0
     curvature_2: Annotated[float, Range(-1.0, 5.0, 0.1)] = 1.0
     angle: Annotated[int, Range(0, 90, 5)] = 30
-    log_alpha: Annotated[float, Range(-2.0, 2.0, 0.1)] = 0.0
+    log_alpha: Annotated[float, Range(-2.0, 2.0, 0.1)] = 0.6
 
     @property
     def alpha(self) -> float:

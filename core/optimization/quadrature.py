@@ -91,7 +91,9 @@ class _Space:
         """All of the ball."""
         assert self.radius is not None
         return (
-            [(0, self.radius), (-math.pi, math.pi)] if self.polar else [(-self.radius, self.radius)]
+            [(0.0, self.radius), (-math.pi, math.pi)]
+            if self.polar
+            else [(-self.radius, self.radius)]
         )
 
     def nodes(self, box: Box) -> tuple[list[np.ndarray], list[np.ndarray]]:

@@ -32,8 +32,8 @@ GRID = np.arange(0, BUDGET + 1, 10)
 class RaceConfig(Config):
     """Landscape, start, and the settings that the methods share; `shown` is the player's."""
 
-    landscape: Annotated[str, Choice(*KINDS)] = "stairs"
-    log_rate: Annotated[float, Range(-3.0, 0.0, 0.1)] = -1.0
+    landscape: Annotated[str, Choice(*KINDS)] = "wells"
+    log_rate: Annotated[float, Range(-3.0, 0.0, 0.1)] = -1.3
     log_alpha: Annotated[float, Range(-3.0, 1.0, 0.1)] = -1.0
     sigma: Annotated[float, Range(0.05, 1.0, 0.05)] = 0.3
     samples: Annotated[str, Choice("4", "8", "16", "32")] = "8"

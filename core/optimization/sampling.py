@@ -38,7 +38,7 @@ MIXTURES = {"guided": 0.0, "mixed": 0.5, "unguided": 1.0}
 class SamplingConfig(Config):
     """Draws, temperature, and how good the guide is."""
 
-    samples: Annotated[str, Choice(*map(str, COUNTS))] = "64"
+    log_samples: Annotated[int, Range(0, 12)] = 6  # base 2
     mixture: Annotated[float, Range(0.0, 1.0, 0.05)] = 0.5
     angle: Annotated[int, Range(0, 180, 5)] = 0  # the guide is turned by, degrees
     sigma: Annotated[float, Range(0.1, 2.0, 0.1)] = 0.7
@@ -49,6 +49,11 @@ class SamplingConfig(Config):
     def alpha(self) -> float:
         """The temperature."""
         return 10.0**self.log_alpha
+
+    @property
+    def samples(self) -> int:
+        """How many draws."""
+        return int(2**self.log_samples)
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,7 @@ def drawn(config: SamplingConfig, samples: int, mixture: float, seed: int) -> Up
 
 def sampling(config: SamplingConfig) -> Sampling:
     """One estimate drawn, and the error over many for every number of draws."""
-    chosen = int(config.samples)
+    chosen = config.samples
     found, exact = drawn(config, chosen, config.mixture, config.seed), truth(config.alpha)
     counts = COUNTS[::2]
     errors = {
