@@ -220,11 +220,11 @@ def dimension(config: core.DimensionConfig) -> None:
 
 def race(config: core.RaceConfig) -> None:
     """All optimizers from one start, with equal budgets."""
-    if found(core.race, config) is None:
-        return
 
     def frame(now: core.RaceConfig) -> None:
-        result = lab.compute(core.race, now)
+        result = found(core.race, now)
+        if result is None:
+            return
         left, right = st.columns(2)
         with left:
             lab.chart(
@@ -240,11 +240,10 @@ def race(config: core.RaceConfig) -> None:
                 y_title=t("optimization.race.loss"), y_scale="log",
                 alt=t("optimization.race.alt_losses", best=best),
             )  # fmt: skip
+        st.markdown(t("optimization.race.found", lowest=pretty(result.lowest, 4)))
+        lab.table(result.table, SLUG, digits=3)
 
     lab.player(SLUG, config, "shown", frame)
-    result = lab.compute(core.race, config)
-    st.markdown(t("optimization.race.found", lowest=pretty(result.lowest, 4)))
-    lab.table(result.table, SLUG, digits=3)
 
 
 def metric(config: core.MetricConfig) -> None:

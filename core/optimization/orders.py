@@ -32,7 +32,7 @@ from core.optimization.quadratic import (
 from core.optimization.quadrature import Moments, update_moments
 
 KAPPAS = np.logspace(-2, 5, 71)
-DRAWS = 2000
+DRAWS = 1000
 TURNS = 144  # gradients around a circle
 
 
@@ -104,7 +104,7 @@ def log_partition_slope(norm: float, radius: float, alpha: float, dim: int) -> f
     return (high - low) / (2 * step)
 
 
-def _row(dim: int, kappa: float, seed: int) -> dict[str, float]:
+def _row(dim: int, kappa: float, seed: int) -> dict[str, int | float]:
     length, error, cosine = drawn_length(dim, kappa, seed)
     closed = float(shrinkage(np.array(kappa), dim))
     return {

@@ -51,6 +51,6 @@ def damped_update(
 
 def _factor(hessian: Tensor) -> Tensor:
     values = torch.linalg.eigvalsh(hessian)
-    if not values[0] > 0:
+    if not values[0] > 1e-12 * values.abs().max():  # a zero, rounded
         raise Unusable("indefinite", f"{float(values[0]):.4g}")
     return torch.linalg.cholesky(hessian)

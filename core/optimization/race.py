@@ -23,7 +23,7 @@ from core.optimization.landscapes import (
 from core.optimization.minimize import METHODS, MinimizeConfig, minimize
 
 SEEDS = 5
-BUDGET = 300
+BUDGET = 200
 DETERMINISTIC = ("gradient", "newton", "first-order")
 GRID = np.arange(0, BUDGET + 1, 10)
 
