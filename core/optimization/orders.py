@@ -8,7 +8,7 @@ Source: https://kexue.fm/archives/7521, eq. (3)-(8).
 
 import math
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
@@ -158,7 +158,7 @@ def second(config: SecondConfig) -> Second:
     found = quadratic_moments(hessian, config.alpha)
     printed, corrected = completed_square(GRADIENT, hessian)
     exact = config.alpha * (found.log_partition - gaussian_volume(right))
-    rows = [
+    rows: list[tuple[str, Any, Any, Any]] = [
         ("mean_1", newton[0], newton[0], found.mean[0]),
         ("mean_2", newton[1], newton[1], found.mean[1]),
         ("variance_1", right[0, 0] / config.alpha, right[0, 0], found.covariance[0, 0]),

@@ -91,10 +91,11 @@ def test_probabilities_of_drawn_outputs_are_those_that_cross_entropy_differentia
     assert bool((log_p < 0).all())
     right = loss == 0
     if name == "accuracy":  # one of ten labels: the drawn right ones have the label's probability
+        logits = model.logits(theta[None], data.x)[0]  # type: ignore[attr-defined]
         expected = -torch.nn.functional.cross_entropy(
-            model.logits(theta[None], data.x)[0],
+            logits,
             data.y,
-            reduction="none",  # type: ignore[attr-defined]
+            reduction="none",
         )
         torch.testing.assert_close(log_p[right], expected.expand(64, -1)[right])
 
@@ -122,7 +123,8 @@ def test_minus_a_step_of_mgs_lowers_the_true_loss_of_its_batch_on_average() -> N
 
 
 def small(**changes: Any) -> core.MetricConfig:
-    return core.MetricConfig(**({"metric": "f1", "passes": 600} | changes))
+    fields: dict[str, Any] = {"metric": "f1", "passes": 600} | changes
+    return core.MetricConfig(**fields)
 
 
 def test_a_run_spends_its_budget_and_learns() -> None:

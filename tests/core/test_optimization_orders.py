@@ -1,6 +1,7 @@
 """First and second order, the priors, the quadrature: closed forms against what knows none."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -185,7 +186,7 @@ def test_a_loss_without_a_density_is_refused_with_its_reason(loss: core.Loss, co
         ({"alpha": 1.0, "radius": -1.0}, "radius is -1.0"),
     ],
 )  # fmt: skip
-def test_numbers_out_of_range_are_named(arguments: dict[str, float], name: str) -> None:
+def test_numbers_out_of_range_are_named(arguments: dict[str, Any], name: str) -> None:
     with pytest.raises(ValueError, match=name):
         core.expected_update(lambda x: x[..., 0] ** 2, vector(0.0), **arguments)
     with pytest.raises(ValueError, match="alpha is 0"):
