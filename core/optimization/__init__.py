@@ -17,7 +17,6 @@ from core.optimization.density import (
     DensityConfig,
     density,
     field_data,
-    gibbs_mean,
 )
 from core.optimization.errors import Loss, Unusable
 from core.optimization.importance import (
@@ -143,7 +142,6 @@ __all__ = [
     "first",
     "first_order_update",
     "gaussian_update",
-    "gibbs_mean",
     "global_minimum",
     "gradient",
     "hessian",

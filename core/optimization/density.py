@@ -113,14 +113,6 @@ def field_data(kind: str, formula: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def gibbs_mean(config: DensityConfig) -> list[float] | None:
-    """Where every update on the whole plane ends; None in a ball."""
-    if config.radius:
-        return None
-    found = density(config)
-    return [config.x + found.mean[0], config.y + found.mean[1]]
-
-
 def _newton(config: DensityConfig, theta: Tensor) -> Tensor:
     """NaN where the Hessian is not positive definite."""
     loss = landscape(config.landscape, config.own).loss

@@ -20,9 +20,7 @@ from core.knobs import Choice, Config, Range
 from core.optimization.importance import (
     DENSITIES,
     Update,
-    effective_sample_size,
     importance_update,
-    log_normal,
 )
 from core.optimization.landscapes import gradient, landscape
 from core.optimization.quadrature import expected_update
@@ -185,7 +183,7 @@ class Dimension:
 
 
 DIMS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000, 4000, 16_000, 64_000, 250_000, 1_000_000)
-LONGEST_DRAW = 40  # trials in low dimension; one in the highest
+SETS = 400  # of candidates, in every dimension
 
 
 def dimension(config: DimensionConfig) -> Dimension:
@@ -217,7 +215,7 @@ def mgs_weights(
     """
     generator = np.random.default_rng(seed)
     noise = norm * math.sqrt(2 / (math.pi * dim))
-    shape = (LONGEST_DRAW * 10, samples)
+    shape = (SETS, samples)
     along = noise * generator.standard_normal(shape)
     aside = noise**2 * (generator.chisquare(dim - 1, shape) if dim > 1 else 0.0)
     along = along + norm * (np.arange(samples) % 2 == 0)  # measured along minus the gradient
@@ -228,11 +226,3 @@ def mgs_weights(
     weights /= weights.sum(1, keepdims=True)
     sizes = 1 / (weights**2).sum(1)
     return float(sizes.mean()), float(np.ptp(log_q, axis=1).mean())
-
-
-def shifted_size(samples: int, shift: float, width: float, seed: int) -> float:
-    """Effective sample size per draw for p = N(0, 1) and q = N(shift, width^2), one dimension."""
-    generator = torch.Generator().manual_seed(seed)
-    x = shift + width * torch.randn(samples, 1, generator=generator, dtype=torch.float64)
-    log_weights = log_normal(x, 1.0) - log_normal(x - shift, width)
-    return effective_sample_size(torch.softmax(log_weights, 0)) / samples

@@ -188,3 +188,14 @@ def test_shipped_curves_are_what_this_code_computes() -> None:
 def test_disagreement_counts_stretches_in_which_the_losses_part() -> None:
     curve = np.array([[[0, 3.0, 0.9], [1, 2.0, 0.8], [2, 1.0, 0.85], [3, 1.5, 0.8]]])
     assert training.disagreements(curve) == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize(
+    "config", core.SHIPPED, ids=lambda config: f"{config.metric}-{config.start}"
+)
+def test_what_the_page_says_of_the_shipped_runs_is_so(config: core.MetricConfig) -> None:
+    final = core.metric(config).table.set_index("method")["final"].sort_values()
+    assert final.index[0] == "cross-entropy"
+    assert final.index[1].startswith("mgs")
+    if config.start == "random":
+        assert final["policy-gradient"] > 2 * final["mgs"]
