@@ -98,7 +98,16 @@ TOPICS: tuple[Topic, ...] = (
         equations=5,
     ),
     Topic("nvae", 7574, "2020-07-10", (_arxiv("Vahdat & Kautz 2020", "2007.03898"),)),
-    Topic("optimization", 7521, "2020-06-23", (_arxiv("Welleck & Cho 2020", "2006.03158"),)),
+    Topic(
+        "optimization",
+        7521,
+        "2020-06-23",
+        (
+            _arxiv("Welleck & Cho 2020", "2006.03158"),
+            Paper("kexue.fm 7737", "https://kexue.fm/archives/7737"),
+        ),
+        equations=19,
+    ),
 )
 
 
