@@ -237,7 +237,7 @@ def race(config: core.RaceConfig) -> None:
             lab.chart(
                 charts.lines, result.losses, x="evaluations", y="value", series="curve",
                 names=words(result.losses), x_title=t("optimization.race.evaluations"),
-                y_title=t("optimization.race.loss"), y_scale="log",
+                y_title=t("optimization.race.loss"), y_scale="log", band=("low", "high"),
                 alt=t("optimization.race.alt_losses", best=best),
             )  # fmt: skip
         st.markdown(t("optimization.race.found", lowest=pretty(result.lowest, 4)))
@@ -255,7 +255,7 @@ def metric(config: core.MetricConfig) -> None:
     with left:
         lab.chart(
             charts.lines, result.curves, x="passes", y="value", series="curve",
-            names=words(result.curves), paths=tuple(core.STEPS),
+            names=words(result.curves), paths=tuple(core.STEPS), band=("low", "high"),
             x_title=t("optimization.metric.spent"), y_title=t("optimization.metric.loss"),
             alt=t("optimization.metric.alt_curves", best=best),
         )  # fmt: skip

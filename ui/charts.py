@@ -179,17 +179,19 @@ def lines(
     y_domain: tuple[float, float] | None = None,
     points: tuple[str, ...] = (),
     paths: tuple[str, ...] = (),
+    band: tuple[str, str] | None = None,
 ) -> Figure:
     """Curves over x, one per value of `series`, named by `names` (code -> word).
 
     What is measured is drawn as dots: the codes in `points`. Those in `paths` go from row to row
-    instead of from left to right. Scales are Vega's: linear, log, symlog. A curve has a gap where
-    its y is NaN. Raises ValueError if the other curves do not share their x.
+    instead of from left to right. `band` names the columns between which a curve's surroundings are
+    shaded. Scales are Vega's: linear, log, symlog. A curve has a gap where its y is NaN. Raises
+    ValueError if the other curves do not share their x.
     """
     gaps = bool(table[y].isna().any())  # looking for them in the browser takes time
     spec = _lines(
         x, y, x_title, y_title, series, _pairs(names), x_scale, y_scale, y_domain, points, paths,
-        gaps,
+        band, gaps,
     )  # fmt: skip
     curves = table if series is None else table[~table[series].isin([*points, *paths])]
     return Figure(spec, {"table": table, "places": _places(curves, x, y, series)})
@@ -381,7 +383,7 @@ def image_grid(
 def _lines(
     x: str, y: str, x_title: str, y_title: str, series: str | None, names: tuple,
     x_scale: ScaleKind, y_scale: ScaleKind, y_domain: tuple[float, float] | None,
-    points: tuple[str, ...], paths: tuple[str, ...], gaps: bool,
+    points: tuple[str, ...], paths: tuple[str, ...], band: tuple[str, str] | None, gaps: bool,
 ) -> dict[str, Any]:  # fmt: skip
     across = alt.X(
         x, type="quantitative", title=x_title, axis=_axis(x_scale),
@@ -394,18 +396,31 @@ def _lines(
     lines = base.mark_line(
         strokeWidth=2, clip=True, invalid="break-paths-show-domains" if gaps else "show"
     )
+    shade = [_surroundings(base, band, y_title, y_scale, y_domain)] if band else []
     if not points and not paths:
-        return _framed(lines, _pointer(x, across, x_title, y, y_title, names))
+        return _framed(*shade, lines, _pointer(x, across, x_title, y, y_title, names))
     dots = base.mark_point(filled=True, size=36, opacity=0.85, clip=True)
     tip = _tooltip(x, x_title, y, y_title)
     path = base.mark_line(strokeWidth=1.5, clip=True).transform_window(row="row_number()")
     layers = [
+        *shade,
         _only(lines, series, [code for code, _ in drawn]),
         _only(path.encode(order=alt.Order("row", type="quantitative")), series, paths),
         _pointer(x, across, x_title, y, y_title, drawn) if drawn else None,
         _only(dots.encode(tooltip=tip), series, points),
     ]
     return _framed(*(layer for layer in layers if layer is not None))
+
+
+def _surroundings(
+    base: alt.Chart, band: tuple[str, str], title: str, scale: ScaleKind,
+    domain: tuple[float, float] | None,
+) -> alt.Chart:  # fmt: skip
+    """Shade from one column to another, in the curve's color."""
+    low, high = band
+    return base.mark_area(opacity=0.15, clip=True).encode(
+        y=_up(low, title, scale, domain), y2=alt.Y2(high)
+    )
 
 
 def _only(chart: alt.Chart, series: str | None, codes: Sequence[str]) -> alt.Chart | None:

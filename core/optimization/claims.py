@@ -7,6 +7,7 @@ Source: https://kexue.fm/archives/7521
 
 import math
 import time
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -391,7 +392,9 @@ def _milliseconds(name: str, seed: int) -> float:
     return 1000 * min(times)
 
 
-def _claim(name: str, source: str, cost: Cost, expects: Verdict, check) -> Claim:  # type: ignore[no-untyped-def]
+def _claim(
+    name: str, source: str, cost: Cost, expects: Verdict, check: Callable[[int], Evidence]
+) -> Claim:
     return Claim(f"optimization.{name}", source, cost, expects, check)
 
 
@@ -399,17 +402,17 @@ _S, _I, _M = Cost.SECONDS, Cost.INSTANT, Cost.MINUTES
 _HOLDS, _IF, _FAILS, _OPEN = Verdict.HOLDS, Verdict.CONDITIONAL, Verdict.FAILS, Verdict.OPEN
 
 CLAIMS: tuple[Claim, ...] = (
-    _claim("O1", "§ 引言", _S, _IF, mismatch),
-    _claim("O2", "§ 采样视角, (1)-(2)", _S, _HOLDS, no_derivative),
-    _claim("O3", "§ 采样视角, (2)", _I, _IF, limits_of_alpha),
-    _claim("O4", "§ 可导目标, (6)", _S, _HOLDS, first_order),
-    _claim("O5", "§ 可导目标, (8)", _S, _IF, second_order),
-    _claim("O6", "§ 不可导目标, (10)", _I, _IF, closer_is_better),
-    _claim("O7", "§ 不可导目标, (13)", _S, _HOLDS, self_normalized),
-    _claim("O8", "§ 不可导目标, (14)", _S, _HOLDS, good_guide),
-    _claim("O9", "§ 不可导目标, (14)", _S, _IF, four_draws),
-    _claim("O10", "§ 不可导目标, (15)", _S, _IF, mixture_is_safer),
-    _claim("O11", "§ 策略梯度, (19)", _S, _HOLDS, policy_gradient_needs_a_start),
-    _claim("O12", "§ 策略梯度, (19)", _S, _IF, policy_gradient_is_cheaper),
-    _claim("O13", "§ 采样视角, (2)", _M, _OPEN, alpha_and_generalization),
+    _claim("O1", "§ introduction", _S, _IF, mismatch),
+    _claim("O2", "§ the sampling view, eq. (1)-(2)", _S, _HOLDS, no_derivative),
+    _claim("O3", "§ the sampling view, eq. (2)", _I, _IF, limits_of_alpha),
+    _claim("O4", "§ differentiable objectives, eq. (6)", _S, _HOLDS, first_order),
+    _claim("O5", "§ differentiable objectives, eq. (8)", _S, _IF, second_order),
+    _claim("O6", "§ non-differentiable objectives, eq. (10)", _I, _IF, closer_is_better),
+    _claim("O7", "§ non-differentiable objectives, eq. (13)", _S, _HOLDS, self_normalized),
+    _claim("O8", "§ non-differentiable objectives, eq. (14)", _S, _HOLDS, good_guide),
+    _claim("O9", "§ non-differentiable objectives, eq. (14)", _S, _IF, four_draws),
+    _claim("O10", "§ non-differentiable objectives, eq. (15)", _S, _IF, mixture_is_safer),
+    _claim("O11", "§ policy gradient, eq. (19)", _S, _HOLDS, policy_gradient_needs_a_start),
+    _claim("O12", "§ policy gradient, eq. (19)", _S, _IF, policy_gradient_is_cheaper),
+    _claim("O13", "§ the sampling view, eq. (2)", _M, _OPEN, alpha_and_generalization),
 )

@@ -6,7 +6,7 @@ Every method hands a vector to the same Adam; a pass is one forward of a batch (
 Sources: https://kexue.fm/archives/7521, eq. (14)-(19); Welleck & Cho 2020 (arXiv:2006.03158).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -45,7 +45,8 @@ class MetricConfig(Config):
 class Metric:
     """Means over three seeds."""
 
-    curves: pd.DataFrame  # passes, curve (a method), value: the true loss on held-out examples
+    curves: pd.DataFrame  # passes, curve (a method), value: the true loss on held-out examples,
+    # low and high over the seeds
     mismatch: pd.DataFrame  # entropy, curve, value: its path over the surrogate's loss
     table: pd.DataFrame  # method, final, low, high (over the seeds), entropy, steps, passes_a_step
     disagreements: float  # share of stretches where cross-entropy and metric move apart; CE's runs
@@ -130,8 +131,8 @@ def compared(runs: dict[str, np.ndarray]) -> Metric:
     ]  # fmt: skip
     table = pd.DataFrame(rows)
     return Metric(
-        curves=_long(means, "passes", 0),
-        mismatch=_long(means, "entropy", 1),
+        curves=_long(runs, "passes", 0),
+        mismatch=_long(runs, "entropy", 1),
         table=table,
         disagreements=disagreements(runs["cross-entropy"]),
         best=str(table["method"][int(table["final"].argmin())]),
@@ -144,19 +145,23 @@ def disagreements(curves: np.ndarray) -> float:
     return float((entropy * loss < 0).mean())
 
 
-def _long(means: dict[str, np.ndarray], across: str, column: int) -> pd.DataFrame:
-    return pd.concat(
-        [
-            pd.DataFrame({across: rows[:, column], "curve": name, "value": rows[:, 2]})
-            for name, rows in means.items()
-        ],
-        ignore_index=True,
-    )
+def _long(runs: dict[str, np.ndarray], across: str, column: int) -> pd.DataFrame:
+    """The true loss over another column: its mean over the seeds, and the seeds' extremes."""
+    tables = [
+        pd.DataFrame(
+            {
+                across: found[..., column].mean(0), "curve": name, "value": found[..., 2].mean(0),
+                "low": found[..., 2].min(0), "high": found[..., 2].max(0),
+            }
+        )
+        for name, found in runs.items()
+    ]  # fmt: skip
+    return pd.concat(tables, ignore_index=True)
 
 
-def _stepper(  # type: ignore[no-untyped-def]
+def _stepper(
     model: Model, theta: Tensor, name: str, config: MetricConfig, generator: Generator, rate: float
-):
+) -> Callable[[], None]:
     """One step of a method with Adam, in place."""
     optimizer = torch.optim.Adam([theta], lr=rate)
 

@@ -26,6 +26,8 @@ SEEDS = 5
 BUDGET = 200
 DETERMINISTIC = ("gradient", "newton", "first-order")
 GRID = np.arange(0, BUDGET + 1, 10)
+QUARTILES = (0.25, 0.5, 0.75)
+LEAST = 1e-8  # of what is drawn on the log axis
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Race:
     """Ways of the first seed, and the best loss so far over all seeds."""
 
     ways: pd.DataFrame  # x, y, curve: a method's way up to `shown`; "lowest": the global minimum
-    losses: pd.DataFrame  # evaluations, curve, value: median above the least loss
+    losses: pd.DataFrame  # evaluations, curve, value: median above the least loss, low, high
     table: pd.DataFrame  # method, median, low, high (quartiles), steps
     lowest: float
     best: str
@@ -77,7 +79,7 @@ def race(config: RaceConfig) -> Race:
     ways.append(pd.DataFrame({"x": [x], "y": [y], "curve": ["lowest"]}))
     return Race(
         ways=pd.concat(ways, ignore_index=True),
-        losses=pd.concat([_median(name, c) for name, c in curves.items()], ignore_index=True),
+        losses=pd.concat([_quartiles(name, c) for name, c in curves.items()], ignore_index=True),
         table=table,
         lowest=lowest,
         best=str(table["method"][int(table["median"].argmin())]),
@@ -108,16 +110,14 @@ def _over_the_grid(runs: list[pd.DataFrame]) -> np.ndarray:
 
 
 def _row(name: str, values: np.ndarray, steps: int) -> tuple[str, float, float, float, int]:
-    low, middle, high = np.quantile(values[:, -1], (0.25, 0.5, 0.75))
+    low, middle, high = np.quantile(values[:, -1], QUARTILES)
     return name, float(middle), float(low), float(high), steps - 1
 
 
-LEAST = 1e-8  # of what is drawn on the log axis
-
-
-def _median(name: str, values: np.ndarray) -> pd.DataFrame:
-    middle = np.median(values, axis=0).clip(min=LEAST)
-    return pd.DataFrame({"evaluations": GRID, "curve": name, "value": middle})
+def _quartiles(name: str, values: np.ndarray) -> pd.DataFrame:
+    low, middle, high = np.quantile(values, QUARTILES, axis=0).clip(min=LEAST)
+    columns = {"value": middle, "low": low, "high": high}
+    return pd.DataFrame({"evaluations": GRID, "curve": name, **columns})
 
 
 def _way(name: str, run: pd.DataFrame, shown: int) -> pd.DataFrame:

@@ -237,8 +237,10 @@ def test_the_theme_follows_the_reader_s_system(scheme: str, server: Server, visi
     assert ink == {"light": "rgb(34, 38, 43)", "dark": "rgb(228, 226, 220)"}[scheme]
 
 
-@pytest.mark.parametrize("language", ["en", "zh"])
-@pytest.mark.parametrize("slug", ["", "claims", *BUILT])
+# English words are the longer ones: they run out of a line where Chinese breaks it.
+@pytest.mark.parametrize(
+    ("slug", "language"), [(slug, "en") for slug in ("", "claims", *BUILT)] + [("", "zh")]
+)
 def test_a_phone_needs_no_sideways_scroll(
     slug: str, language: str, server: Server, visit: Open
 ) -> None:

@@ -140,6 +140,16 @@ def test_dots_and_paths_need_not_share_the_x_of_the_curves(waves: pd.DataFrame) 
     assert drawn(alone, points=("tanh",), names={"tanh": "t"}).tables["places"].empty
 
 
+def test_a_band_is_shaded_between_its_columns_below_the_curve(waves: pd.DataFrame) -> None:
+    table = waves.assign(low=waves["y"] - 1, high=waves["y"] + 1)
+    figure = drawn(table, band=("low", "high"))
+    alt.Chart.from_dict(figure.to_dict())
+    area, line = figure.spec["layer"][:2]
+    assert (area["mark"]["type"], line["mark"]["type"]) == ("area", "line")
+    assert (area["encoding"]["y"]["field"], area["encoding"]["y2"]["field"]) == ("low", "high")
+    assert area["encoding"]["y"]["scale"] == line["encoding"]["y"]["scale"]
+
+
 def test_a_curve_has_a_gap_where_it_has_no_number(waves: pd.DataFrame) -> None:
     def invalid(table: pd.DataFrame) -> str:
         return str(drawn(table).spec["layer"][0]["mark"]["invalid"])
