@@ -32,9 +32,11 @@ def pictures(table: Any, *, row_title: str, column_title: str, alt: str) -> None
     )  # fmt: skip
 
 
-def trained(name: str) -> bool:
-    """Whether that model is there; if not, the offer to train it."""
-    return jobs.ready(core.TRAINING, core.SHIPPED[name])
+def there(name: str) -> bool:
+    """Whether that model is there; the page's first panel offers to train it."""
+    if not core.have_model(name):
+        st.info(t("nvae.absent"))
+    return core.have_model(name)
 
 
 def made(name: str) -> None:
@@ -44,7 +46,7 @@ def made(name: str) -> None:
 
 def samples(config: core.SamplesConfig) -> None:
     """Samples, their nearest training images, and the same latents from cold to warm."""
-    if not trained(config.model):
+    if not jobs.ready(core.TRAINING, core.SHIPPED[config.model]):
         return
     result = lab.compute(core.samples, config)
     pictures(
@@ -64,7 +66,7 @@ def samples(config: core.SamplesConfig) -> None:
 
 def scales(config: core.ScalesConfig) -> None:
     """Each scale drawn anew alone; the KL of every group."""
-    if not trained(config.model):
+    if not there(config.model):
         return
     result = lab.compute(core.scales, config)
     pictures(
@@ -92,7 +94,7 @@ def scales(config: core.ScalesConfig) -> None:
 
 def statistics(config: core.StatisticsConfig) -> None:
     """The same draws under running statistics and under those of samples."""
-    if not trained(config.model):
+    if not there(config.model):
         return
     result = lab.compute(core.statistics, config)
     pictures(
