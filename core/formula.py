@@ -1,7 +1,8 @@
 """A reader's own formula as a function of tensors: parsed, checked, never evaluated as code.
 
 `parse("x * tanh(log(1 + exp(x)))")` reads Python's syntax and keeps only numbers, x, pi, e, the
-operators + - * / ** and the functions below. What is kept is a tree of closures over torch.
+operators + - * / ** and the functions below. What is kept is a tree of closures over torch. With
+`variables=("x", "y")` it is a function of two tensors.
 """
 
 import ast
@@ -22,6 +23,7 @@ FUNCTIONS: dict[str, tuple[int, Callable[..., Tensor]]] = {
     "log": (1, torch.log),
     "sqrt": (1, torch.sqrt),
     "abs": (1, torch.abs),
+    "floor": (1, torch.floor),
     "sin": (1, torch.sin),
     "cos": (1, torch.cos),
     "tanh": (1, torch.tanh),
@@ -41,7 +43,7 @@ _OPERATORS: dict[type[ast.operator], Callable[[Tensor, Tensor], Tensor]] = {
     ast.Div: torch.div,
 }
 
-Formula = Callable[[Tensor], Tensor]
+Formula = Callable[..., Tensor]  # of one tensor for each variable
 
 
 class BadFormula(ValueError):
@@ -57,7 +59,8 @@ _REASONS = {
     "characters": "has a character that is not plain ASCII: {part}",
     "syntax": "cannot be read: {part}",
     "deep": f"has more than {DEPTH} brackets within brackets: {{part}}",
-    "name": f"has the name {{part}}; known are x, {', '.join([*CONSTANTS, *FUNCTIONS])}",
+    "name": "has the name {part}; known are its variables and "
+    + ", ".join([*CONSTANTS, *FUNCTIONS]),
     "part": "has a part that is not allowed: {part}",
     "number": f"has a number beyond {LARGEST:g}: {{part}}",
     "exponent": f"needs a number from -{EXPONENT} to {EXPONENT} as exponent, not {{part}}",
@@ -66,8 +69,8 @@ _REASONS = {
 
 
 @lru_cache(maxsize=256)
-def parse(text: str) -> Formula:
-    """The formula as an elementwise function of x. Raises BadFormula, a ValueError, if it is none.
+def parse(text: str, variables: tuple[str, ...] = ("x",)) -> Formula:
+    """The formula as an elementwise function of its variables. Raises BadFormula if it is none.
 
     A value outside a function's domain is NaN, as in torch.
     """
@@ -79,27 +82,27 @@ def parse(text: str) -> Formula:
         tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         raise BadFormula("syntax", text) from error
-    return _built(tree, 0)
+    return _built(tree, 0, variables)
 
 
-def _built(node: ast.expr, depth: int) -> Formula:
+def _built(node: ast.expr, depth: int, variables: tuple[str, ...]) -> Formula:
     if depth > DEPTH:
         raise BadFormula("deep", ast.unparse(node))
     if isinstance(node, ast.Constant):
         return _number(node)
     if isinstance(node, ast.Name):
-        return _name(node)
+        return _name(node, variables)
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
-        inner = _built(node.operand, depth + 1)
-        return (lambda x: -inner(x)) if isinstance(node.op, ast.USub) else inner
+        inner = _built(node.operand, depth + 1, variables)
+        return (lambda *x: -inner(*x)) if isinstance(node.op, ast.USub) else inner
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
-        return _power(node, depth)
+        return _power(node, depth, variables)
     if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
         operator = _OPERATORS[type(node.op)]
-        left, right = _built(node.left, depth + 1), _built(node.right, depth + 1)
-        return lambda x: operator(left(x), right(x))
+        left, right = (_built(side, depth + 1, variables) for side in (node.left, node.right))
+        return lambda *x: operator(left(*x), right(*x))
     if isinstance(node, ast.Call):
-        return _call(node, depth)
+        return _call(node, depth, variables)
     raise BadFormula("part", _words(node))
 
 
@@ -109,20 +112,21 @@ def _number(node: ast.Constant) -> Formula:
         raise BadFormula("part", _words(node))
     if not abs(value) <= LARGEST:
         raise BadFormula("number", _words(node))
-    return lambda x: torch.full_like(x, float(value))
+    return lambda *x: torch.full_like(x[0], float(value))
 
 
-def _name(node: ast.Name) -> Formula:
-    if node.id == "x":
-        return lambda x: x
+def _name(node: ast.Name, variables: tuple[str, ...]) -> Formula:
+    if node.id in variables:
+        place = variables.index(node.id)
+        return lambda *x: x[place]
     if node.id not in CONSTANTS:
         raise BadFormula("name", node.id)
     value = CONSTANTS[node.id]
-    return lambda x: torch.full_like(x, value)
+    return lambda *x: torch.full_like(x[0], value)
 
 
-def _power(node: ast.BinOp, depth: int) -> Formula:
-    base, sign, exponent = _built(node.left, depth + 1), 1, node.right
+def _power(node: ast.BinOp, depth: int, variables: tuple[str, ...]) -> Formula:
+    base, sign, exponent = _built(node.left, depth + 1, variables), 1, node.right
     if isinstance(exponent, ast.UnaryOp) and isinstance(exponent.op, ast.USub):
         sign, exponent = -1, exponent.operand
     value = exponent.value if isinstance(exponent, ast.Constant) else None
@@ -130,10 +134,10 @@ def _power(node: ast.BinOp, depth: int) -> Formula:
     if not is_number or not abs(value) <= EXPONENT:  # type: ignore[arg-type]
         raise BadFormula("exponent", _words(node.right))
     power = sign * float(value)  # type: ignore[arg-type]
-    return lambda x: base(x) ** power
+    return lambda *x: base(*x) ** power
 
 
-def _call(node: ast.Call, depth: int) -> Formula:
+def _call(node: ast.Call, depth: int, variables: tuple[str, ...]) -> Formula:
     if not isinstance(node.func, ast.Name):
         raise BadFormula("part", _words(node.func))
     if node.func.id not in FUNCTIONS:
@@ -141,8 +145,8 @@ def _call(node: ast.Call, depth: int) -> Formula:
     count, known = FUNCTIONS[node.func.id]
     if node.keywords or len(node.args) != count:
         raise BadFormula("arguments", _words(node))
-    inside = [_built(argument, depth + 1) for argument in node.args]
-    return lambda x: known(*(part(x) for part in inside))
+    inside = [_built(argument, depth + 1, variables) for argument in node.args]
+    return lambda *x: known(*(part(*x) for part in inside))
 
 
 def _words(node: ast.expr) -> str:

@@ -107,7 +107,16 @@ TOPICS: tuple[Topic, ...] = (
         ),
         equations=6,
     ),
-    Topic("optimization", 7521, "2020-06-23", (_arxiv("Welleck & Cho 2020", "2006.03158"),)),
+    Topic(
+        "optimization",
+        7521,
+        "2020-06-23",
+        (
+            _arxiv("Welleck & Cho 2020", "2006.03158"),
+            Paper("kexue.fm 7737", "https://kexue.fm/archives/7737"),
+        ),
+        equations=19,
+    ),
 )
 
 

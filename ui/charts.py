@@ -16,15 +16,16 @@ import numpy as np
 import pandas as pd
 
 # The same thing has the same color on every page. Each is at least 3 : 1 against both themes.
-BLUE, VERMILION, GREEN, PINK, OLIVE, GRAY = (
+BLUE, VERMILION, GREEN, PINK, OLIVE, GRAY, VIOLET = (
     "#0072b2",
     "#d55e00",
     "#009e73",
     "#c26d9c",
     "#8a7a2f",
     "#7a7f87",
+    "#9922ee",
 )
-PALETTE = (BLUE, VERMILION, GREEN, PINK, OLIVE, GRAY)
+PALETTE = (BLUE, VERMILION, GREEN, PINK, OLIVE, GRAY, VIOLET)
 COLORS: Mapping[str, str] = {
     "exact": GRAY,
     "tanh": BLUE,
@@ -109,6 +110,36 @@ COLORS: Mapping[str, str] = {
     "line": OLIVE,
     "ring": VERMILION,
     "disc": BLUE,
+    "mean": VERMILION,
+    "gradient": GREEN,
+    "slope": GREEN,
+    "newton": PINK,
+    "zero": GRAY,
+    "density": BLUE,
+    "loss": GRAY,
+    "closed": BLUE,
+    "plain": GREEN,
+    "clip": GRAY,
+    "guided": GREEN,
+    "mixed": BLUE,
+    "unguided": GRAY,
+    "honest": VERMILION,
+    "unit": BLUE,
+    "mgs": VERMILION,
+    "mgs-honest": VIOLET,
+    "cross-entropy": GRAY,
+    "evolution-strategies": OLIVE,
+    "policy-gradient": BLUE,
+    "policy-gradient-baseline": GREEN,
+    "minimum-risk": PINK,
+    "first-order": VIOLET,
+    "cma-es": GRAY,
+    "lowest": GRAY,
+    "heavy": BLUE,
+    "light": GRAY,
+    "estimate": VERMILION,
+    "truth": GREEN,
+    "guide": PINK,
 }
 HEIGHT = 360
 TALL = 450  # of a matrix with long names on two sides

@@ -25,6 +25,7 @@ VALUES = {
     "x * tanh(log(1 + exp(x)))": F.mish(X),
     "x * (1 + erf(x / sqrt(2))) / 2": F.gelu(X),
     "abs(sin(pi * x)) + cos(e)": torch.sin(math.pi * X).abs() + math.cos(math.e),
+    "floor(2*x) / 2": torch.floor(2 * X) / 2,
     "softplus(x) - atan(x)": F.softplus(X) - torch.atan(X),
     "3": torch.full_like(X, 3),
     "1e-3 * x": X / 1000,
@@ -143,3 +144,10 @@ def test_every_function_is_an_elementwise_one() -> None:
         formula = parse(f"{name}({', '.join(['x'] * count)})")
         assert formula(X).shape == X.shape
         torch.testing.assert_close(formula(X)[3:5], formula(X[3:5]), equal_nan=True)
+
+
+def test_a_formula_may_have_two_variables() -> None:
+    formula = parse("x**2 + max(y, 1) * pi", ("x", "y"))
+    torch.testing.assert_close(formula(X, X.flip(0)), X**2 + X.flip(0).clamp(min=1) * math.pi)
+    with pytest.raises(BadFormula):
+        parse("x + z", ("x", "y"))

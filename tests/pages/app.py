@@ -1,9 +1,9 @@
 """Open pages of the dashboard without a browser."""
 
+import contextlib
 import io
 import json
-import subprocess
-import sys
+import runpy
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -76,10 +76,5 @@ def make_again(page: AppTest, slug: str, panels: Sequence[str], folder: Path) ->
     for panel, program in zip(panels, programs, strict=True):
         (folder / panel).mkdir()
         (folder / panel / "figure.py").write_text(program, encoding="utf-8")
-    runner = "import runpy, os\n" + "".join(
-        f"os.chdir({str(folder / panel)!r}); runpy.run_path('figure.py')\n" for panel in panels
-    )
-    subprocess.run(
-        [sys.executable, "-c", runner], check=True, capture_output=True, cwd=folder,
-        env={"PYTHONPATH": str(ROOT), "PATH": "", "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
+        with contextlib.chdir(folder / panel), contextlib.redirect_stdout(io.StringIO()):
+            runpy.run_path("figure.py")

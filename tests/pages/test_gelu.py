@@ -1,12 +1,15 @@
 """The GELU page: links, presets, reset, the last good fit, claims measured again."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from core import gelu as core
+from tests.conftest import ROOT
 from tests.pages.app import charts, make_again, open_page, table, text, widget
 
 BEST_SLOPE = 1.773
@@ -166,3 +169,17 @@ def test_every_panel_hands_out_a_script_that_makes_its_figure_again(tmp_path: Pa
     pd.testing.assert_frame_equal(made, shown)
     drawn = {path.parent.name for path in tmp_path.glob("*/*.html")}
     assert drawn == set(PANELS) - {"ripple"}  # which is drawn in the browser
+
+
+def test_a_script_needs_the_repository_alone(tmp_path: Path) -> None:
+    page = open_page("gelu")
+    page.session_state["_take.gelu.why"] = True
+    page.run()
+    (program,) = [c.value for c in page.code if c.value.startswith('"""Executable Claims')]
+    (tmp_path / "figure.py").write_text(program, encoding="utf-8")
+    subprocess.run(
+        [sys.executable, "figure.py"], check=True, capture_output=True, cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT), "PATH": "", "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    made = pd.read_csv(tmp_path / "errors.csv")
+    pd.testing.assert_frame_equal(made, core.why(core.WhyConfig()).errors)

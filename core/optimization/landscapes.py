@@ -1,0 +1,98 @@
+"""Losses over the plane, written as formulas: presets, and a reader's own.
+
+Where the loss has no useful derivative a smooth surrogate stands in for it, as in the post.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from scipy.optimize import minimize as simplex
+from torch import Tensor
+
+from core.formula import parse
+from core.optimization.errors import Loss, Unusable, evaluated
+
+VARIABLES = ("x", "y")
+WINDOW = 2.5  # half the side of the square that is shown
+
+PRESETS: dict[str, tuple[str, str]] = {  # the loss, its surrogate
+    "bowl": ("(3*x**2 + y**2) / 2", "(3*x**2 + y**2) / 2"),
+    "wells": ("(x**2 - 1)**2 + 0.3*x + y**2", "(x**2 - 1)**2 + 0.3*x + y**2"),
+    "stairs": ("floor(3*x**2 + y**2) / 2", "(3*x**2 + y**2) / 2"),
+    "kink": ("abs(x) + 2*abs(y - x/2)", "abs(x) + 2*abs(y - x/2)"),
+    "saddle": ("(x**2 - y**2) / 2 + y**4 / 8", "(x**2 - y**2) / 2 + y**4 / 8"),
+    "rosenbrock": ("(1 - x)**2 + 5*(y - x**2)**2", "(1 - x)**2 + 5*(y - x**2)**2"),
+    "noisy": (
+        "(x**2 + y**2)/2 + 0.4*sin(9*x + 4*y)*cos(7*y - 5*x) + 0.3*sin(13*y + x)",
+        "(x**2 + y**2) / 2",
+    ),
+}
+KINDS = (*PRESETS, "own")
+OWN = "x**2 + y**2 + sin(4*x)"
+LONGEST_FORMULA = 120
+
+
+@dataclass(frozen=True)
+class Landscape:
+    """A loss and the surrogate whose derivatives guide."""
+
+    loss: Loss
+    surrogate: Loss
+
+
+def landscape(kind: str, formula: str = OWN) -> Landscape:
+    """A preset, or the reader's formula in x and y. Raises BadFormula, a ValueError."""
+    loss, surrogate = (formula, formula) if kind == "own" else PRESETS[kind]
+    return Landscape(_of_points(loss), _of_points(surrogate))
+
+
+def gradient(loss: Loss, theta: Float[Tensor, " d"]) -> Float[Tensor, " d"]:
+    """By automatic differentiation. Raises Unusable where it is not finite."""
+    free = theta.detach().requires_grad_()
+    (found,) = torch.autograd.grad(loss(free), free)
+    if not bool(torch.isfinite(found).all()):
+        raise Unusable("nan", str([round(x, 4) for x in theta.tolist()]))
+    return found
+
+
+def hessian(loss: Loss, theta: Float[Tensor, " d"]) -> Float[Tensor, "d d"]:
+    """By automatic differentiation, twice."""
+    return torch.autograd.functional.hessian(loss, theta.detach())
+
+
+@lru_cache(maxsize=64)
+def global_minimum(kind: str, formula: str = OWN) -> tuple[float, float, float]:
+    """x, y and the loss of the least value in the window: of a grid, then by a simplex search.
+
+    Where many nodes of the grid share the least value, as on a step, the middle of them.
+    """
+    loss = landscape(kind, formula).loss
+    axis = torch.linspace(-WINDOW, WINDOW, 201, dtype=torch.float64)
+    points = torch.stack(torch.meshgrid(axis, axis, indexing="ij"), -1).flatten(0, 1)
+    values = evaluated(loss, points)
+    least = values.min()
+    if not bool(torch.isfinite(least)):
+        raise Unusable("empty", f"of the square up to {WINDOW}")
+    lowest = points[values <= least]
+    if len(lowest) > 4:
+        middle = lowest.mean(0)
+        return float(middle[0]), float(middle[1]), float(least)
+    options = {"xatol": 1e-9, "fatol": 1e-12}
+    found = simplex(_of_numpy(loss), lowest[0].numpy(), method="Nelder-Mead", options=options)
+    return float(found.x[0]), float(found.x[1]), float(found.fun)
+
+
+def _of_points(text: str) -> Loss:
+    formula = parse(text, VARIABLES)
+    return lambda points: formula(points[..., 0], points[..., 1])
+
+
+def _of_numpy(loss: Loss):  # type: ignore[no-untyped-def]
+    def of(point: np.ndarray) -> float:
+        value = float(loss(torch.as_tensor(point)))
+        return value if np.isfinite(value) else 1e300
+
+    return of

@@ -1,0 +1,180 @@
+"""Train for a metric that has no gradient: seven methods, equal budgets, two kinds of start.
+
+Every method hands a vector to the same Adam; a pass is one forward of a batch (a backward is two).
+`python scripts/train_optimization_metrics.py` makes what ships.
+
+Sources: https://kexue.fm/archives/7521, eq. (14)-(19); Welleck & Cho 2020 (arXiv:2006.03158).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Generator, Tensor
+
+from core import datasets
+from core.knobs import Choice, Config, Range
+from core.optimization.outputs import MODELS, Batch, Model
+from core.optimization.steps import METHODS
+from core.runs import trained
+from core.store import Tensors
+from core.training import Snapshot, Task
+
+SEEDS = 3
+POINTS = 16  # of a curve
+PRETRAINING = {"accuracy": 30, "f1": 30, "edit": 250}  # steps of cross-entropy, not counted
+PRETRAINING_RATE = 0.01
+RUNS = tuple((name, seed) for name in METHODS for seed in range(SEEDS))
+
+
+@dataclass(frozen=True)
+class MetricConfig(Config):
+    """What is measured, where training starts, and how many passes a run may take."""
+
+    metric: Annotated[str, Choice(*MODELS)] = "edit"
+    start: Annotated[str, Choice("random", "pretrained")] = "random"
+    alpha: Annotated[str, Choice("0.001", "0.01", "0.1", "1")] = "0.01"  # of both kinds of MGS
+    passes: Annotated[int, Range(600, 6000, 300)] = 3000
+    seed: Annotated[int, Range(0, 9)] = 0
+
+
+@dataclass(frozen=True)
+class Metric:
+    """Means over three seeds."""
+
+    curves: pd.DataFrame  # passes, curve (a method), value: the true loss on held-out examples
+    mismatch: pd.DataFrame  # entropy, curve, value: its path over the surrogate's loss
+    table: pd.DataFrame  # method, final, low, high (over the seeds), entropy, steps, passes_a_step
+    disagreements: float  # share of stretches where cross-entropy and metric move apart; CE's runs
+    best: str
+
+
+def start(model: Model, config: MetricConfig, generator: Generator) -> Tensor:
+    """Parameters [p], after some steps of cross-entropy if they are to be pre-trained."""
+    theta = model.initial(generator)
+    if config.start == "pretrained":
+        advance = _stepper(model, theta, "cross-entropy", config, generator, PRETRAINING_RATE)
+        for _ in range(PRETRAINING[config.metric]):
+            advance()
+    return theta.detach()
+
+
+def one_run(config: MetricConfig, name: str, seed: int) -> np.ndarray:
+    """[points, 3]: passes, cross-entropy and true loss on held-out examples."""
+    model, generator = MODELS[config.metric], torch.Generator()
+    generator.manual_seed(1000 * config.seed + seed)
+    theta = start(model, config, generator)
+    advance = _stepper(model, theta, name, config, generator, METHODS[name].rate)
+    steps = config.passes // METHODS[name].passes
+    stops = np.unique(np.linspace(0, steps, POINTS).round().astype(int))
+    rows, done, test = [], 0, model.test()
+    for stop in stops:
+        for _ in range(stop - done):
+            advance()
+        done = int(stop)
+        rows.append((done * METHODS[name].passes, *held_out(model, theta, test)))
+    return np.array(rows)
+
+
+@torch.no_grad()
+def held_out(model: Model, theta: Tensor, test: Batch) -> tuple[float, float]:
+    """Cross-entropy in nats and the true loss, on examples that no training sees."""
+    entropy = float(model.cross_entropy(theta, test))
+    return entropy, float(model.metric_loss(theta[None], test)[0])
+
+
+def train(config: MetricConfig, state: Tensors | None = None) -> Iterator[Snapshot]:
+    """One run after the other; what is kept is their curves [runs, points, 3]."""
+    curves = list(state["curves"].numpy()) if state else []
+    for name, seed in RUNS[len(curves) :]:
+        curves.append(one_run(config, name, seed))
+        kept = {"curves": torch.tensor(np.stack(curves), dtype=torch.float32)}
+        yield Snapshot(
+            done=len(curves),
+            total=len(RUNS),
+            metrics={"true_loss": float(curves[-1][-1, 2])},
+            weights=lambda kept=kept: kept,  # type: ignore[misc]
+            state=lambda kept=kept: kept,  # type: ignore[misc]
+        )
+
+
+def metric(config: MetricConfig) -> Metric:
+    """The curves of a setting; it is trained first, if it never was."""
+    return compared(runs_of(config))
+
+
+def shipped_metric(config: MetricConfig) -> Metric:
+    """What ships of the same metric and start, while a setting is not trained."""
+    return metric(MetricConfig(config.metric, config.start))
+
+
+def runs_of(config: MetricConfig) -> dict[str, np.ndarray]:
+    """Of each method [seeds, points, 3]: passes, cross-entropy, true loss."""
+    curves = trained(TRAINING, config).tensors["curves"].double().numpy()
+    return {name: curves[[at for at, run in enumerate(RUNS) if run[0] == name]] for name in METHODS}
+
+
+def compared(runs: dict[str, np.ndarray]) -> Metric:
+    """Means over the seeds, and who won."""
+    means = {name: found.mean(0) for name, found in runs.items()}
+    rows = [
+        {
+            "method": name, "final": means[name][-1, 2], "low": found[:, -1, 2].min(),
+            "high": found[:, -1, 2].max(), "entropy": means[name][-1, 1],
+            "steps": found[0, -1, 0] / METHODS[name].passes, "passes_a_step": METHODS[name].passes,
+        }
+        for name, found in runs.items()
+    ]  # fmt: skip
+    table = pd.DataFrame(rows)
+    return Metric(
+        curves=_long(means, "passes", 0),
+        mismatch=_long(means, "entropy", 1),
+        table=table,
+        disagreements=disagreements(runs["cross-entropy"]),
+        best=str(table["method"][int(table["final"].argmin())]),
+    )
+
+
+def disagreements(curves: np.ndarray) -> float:
+    """The share of stretches between two points in which one loss falls while the other rises."""
+    entropy, loss = np.diff(curves[..., 1], axis=1), np.diff(curves[..., 2], axis=1)
+    return float((entropy * loss < 0).mean())
+
+
+def _long(means: dict[str, np.ndarray], across: str, column: int) -> pd.DataFrame:
+    return pd.concat(
+        [
+            pd.DataFrame({across: rows[:, column], "curve": name, "value": rows[:, 2]})
+            for name, rows in means.items()
+        ],
+        ignore_index=True,
+    )
+
+
+def _stepper(  # type: ignore[no-untyped-def]
+    model: Model, theta: Tensor, name: str, config: MetricConfig, generator: Generator, rate: float
+):
+    """One step of a method with Adam, in place."""
+    optimizer = torch.optim.Adam([theta], lr=rate)
+
+    def advance() -> None:
+        data = model.batch(generator)
+        step = METHODS[name].step(model, theta.detach(), data, float(config.alpha), generator)
+        theta.grad = step.to(theta.dtype)
+        optimizer.step()
+
+    return advance
+
+
+def _digest(config: MetricConfig) -> str:
+    return "generated" if config.metric == "edit" else datasets.load("digits", "train").digest
+
+
+TRAINING = Task("optimization.metric", 1, MetricConfig, _digest, train)
+TASKS = {"metric": TRAINING}
+SHIPPED = tuple(
+    MetricConfig(metric=name, start=kind) for name in MODELS for kind in ("random", "pretrained")
+)

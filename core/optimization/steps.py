@@ -1,0 +1,118 @@
+"""One step of each method for a metric without a gradient, and what it costs.
+
+A step gives the vector that Adam then takes for a gradient. Its cost is counted in passes of a
+batch through the network: a forward is one, a backward two, for every parameter vector or output.
+
+Sources: https://kexue.fm/archives/7521, eq. (14)-(19); Shen et al. 2016 for minimum risk.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from jaxtyping import Float
+from torch import Generator, Tensor
+
+from core.optimization.importance import mgs_update
+from core.optimization.outputs import Batch, Model
+from core.optimization.priors import evolution_gradient
+
+SAMPLES = 4  # outputs, candidates or pairs in a step
+SIGMA = 0.05  # of evolution strategies
+LONGEST = 1.0  # the norm to which the guide of MGS is cut, as in its program
+
+
+@dataclass(frozen=True)
+class Method:
+    """A step, its cost in passes, and the rate of Adam that served it best (seed 100)."""
+
+    step: Callable[[Model, Tensor, Batch, float, Generator], Tensor]
+    passes: int
+    rate: float
+
+
+def cross_entropy(
+    model: Model, theta: Float[Tensor, " p"], data: Batch, alpha: float, generator: Generator
+) -> Float[Tensor, " p"]:
+    """The surrogate alone."""
+    return _gradient(lambda free: model.cross_entropy(free, data), theta)
+
+
+def policy_gradient(
+    model: Model, theta: Float[Tensor, " p"], data: Batch, alpha: float, generator: Generator,
+    *, samples: int = 1,
+) -> Float[Tensor, " p"]:  # fmt: skip
+    """REINFORCE, eq. (19); with several samples each has the mean of the others as baseline."""
+
+    def surrogate(free: Tensor) -> Tensor:
+        log_p, loss = model.sampled(free, data, samples, generator)
+        if samples > 1:
+            loss = (loss - loss.mean(0)) * samples / (samples - 1)
+        return (loss * log_p).mean()
+
+    return _gradient(surrogate, theta)
+
+
+def minimum_risk(
+    model: Model, theta: Float[Tensor, " p"], data: Batch, alpha: float, generator: Generator
+) -> Float[Tensor, " p"]:
+    """The expected loss over the drawn outputs alone, their probabilities renormalized."""
+
+    def risk(free: Tensor) -> Tensor:
+        log_p, loss = model.sampled(free, data, SAMPLES, generator)
+        return (loss * torch.softmax(log_p, 0)).sum(0).mean()
+
+    return _gradient(risk, theta)
+
+
+def evolution(
+    model: Model, theta: Float[Tensor, " p"], data: Batch, alpha: float, generator: Generator
+) -> Float[Tensor, " p"]:
+    """Antithetic pairs around theta."""
+    loss = partial(_metric, model, data)
+    return evolution_gradient(loss, theta, SIGMA, SAMPLES, generator)
+
+
+def mgs(
+    model: Model, theta: Float[Tensor, " p"], data: Batch, alpha: float, generator: Generator,
+    *, density: str = "unit",
+) -> Float[Tensor, " p"]:  # fmt: skip
+    """Four candidates, two of them along the surrogate's gradient; minus their weighted mean."""
+    gradient = cross_entropy(model, theta, data, alpha, generator)
+    gradient = gradient * min(1.0, LONGEST / max(float(gradient.norm()), 1e-12))
+    noise = noise_of(model, gradient)
+    loss = partial(_metric, model, data)
+    found = mgs_update(
+        loss, theta, gradient, alpha=alpha, noise=noise, samples=SAMPLES, density=density,
+        generator=generator,
+    )  # fmt: skip
+    return -found.delta
+
+
+def noise_of(model: Model, gradient: Float[Tensor, " p"]) -> Float[Tensor, " p"]:
+    """In every matrix the mean size of the gradient's entries there, as in the program."""
+    parts = gradient.split([rows * columns for rows, columns in model.shapes])
+    return torch.cat([part.abs().mean().expand(len(part)) for part in parts])
+
+
+def _metric(model: Model, data: Batch, thetas: Tensor) -> Tensor:
+    return model.metric_loss(thetas, data)
+
+
+def _gradient(loss: Callable[[Tensor], Tensor], theta: Tensor) -> Tensor:
+    free = theta.detach().requires_grad_()
+    return torch.autograd.grad(loss(free), free)[0]
+
+
+METHODS: dict[str, Method] = {
+    "cross-entropy": Method(cross_entropy, 3, 0.01),
+    "mgs": Method(mgs, 3 + SAMPLES, 0.01),
+    "mgs-honest": Method(partial(mgs, density="honest"), 3 + SAMPLES, 0.01),
+    "policy-gradient": Method(policy_gradient, 3, 0.003),
+    "policy-gradient-baseline": Method(
+        partial(policy_gradient, samples=SAMPLES), 3 * SAMPLES, 0.01
+    ),
+    "minimum-risk": Method(minimum_risk, 3 * SAMPLES, 0.01),
+    "evolution-strategies": Method(evolution, 2 * SAMPLES, 0.01),
+}
