@@ -97,7 +97,16 @@ TOPICS: tuple[Topic, ...] = (
         ),
         equations=5,
     ),
-    Topic("nvae", 7574, "2020-07-10", (_arxiv("Vahdat & Kautz 2020", "2007.03898"),)),
+    Topic(
+        "nvae",
+        7574,
+        "2020-07-10",
+        (
+            _arxiv("Vahdat & Kautz 2020", "2007.03898"),
+            Paper("NVlabs/NVAE", "https://github.com/NVlabs/NVAE"),
+        ),
+        equations=6,
+    ),
     Topic(
         "optimization",
         7521,

@@ -3,6 +3,7 @@
 Source: https://kexue.fm/archives/7725, eq. (1)-(5).
 """
 
+from core.images import nearest, sharpness
 from core.vae.blur import Blur, BlurConfig, blur_between, overlap
 from core.vae.bounds import elbo, importance_weighted_bound, training_loss
 from core.vae.claims import CLAIMS
@@ -14,7 +15,6 @@ from core.vae.exact import (
     gauss_hermite,
     median_decoder,
     optimal_decoder,
-    sharpness,
 )
 from core.vae.factors import Factors, FactorsConfig, factors, rotation_excess
 from core.vae.gaussians import (
@@ -38,7 +38,7 @@ from core.vae.measures import (
     total_correlation,
     upright_excess,
 )
-from core.vae.models import Measures, measured, measures, model, nearest, squared_error
+from core.vae.models import Measures, measured, measures, model, squared_error
 from core.vae.networks import VAE, AutoEncoder, Posterior, VAEConfig, build
 from core.vae.penalty import Penalty, PenaltyConfig, penalty
 from core.vae.probes import accuracy, explained_variance

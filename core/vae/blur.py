@@ -14,9 +14,10 @@ import numpy as np
 import pandas as pd
 import torch
 
+from core.images import sharpness
 from core.knobs import Choice, Config, Range
 from core.pictures import picture_table
-from core.vae.exact import ellipse_weights, median_decoder, optimal_decoder, sharpness
+from core.vae.exact import ellipse_weights, median_decoder, optimal_decoder
 from core.vae.world import pictures
 
 PLACES = 10  # an even number: half way, every value between both pictures is a median

@@ -15,9 +15,10 @@ from scipy.stats import kstest, spearmanr
 from torch import Tensor
 
 from core.claims import Claim, Cost, Evidence, Verdict
+from core.images import nearest, sharpness
 from core.vae import data
 from core.vae.codes import gap_codes
-from core.vae.exact import median_decoder, optimal_decoder, sharpness
+from core.vae.exact import median_decoder, optimal_decoder
 from core.vae.factors import factor_values, probes, rotation_excess
 from core.vae.gaussians import (
     UNIFORM_EXCESS,
@@ -28,7 +29,7 @@ from core.vae.gaussians import (
 )
 from core.vae.linear import best_mean_square, direction_loss, linear_vae_direction
 from core.vae.measures import mutual_information_gap
-from core.vae.models import measures, model, nearest
+from core.vae.models import measures, model
 from core.vae.networks import AutoEncoder, VAEConfig
 from core.vae.shapes import (
     covered_by_chance,

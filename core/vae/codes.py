@@ -12,11 +12,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from core import library
+from core.images import nearest
 from core.knobs import Choice, Config, Range
 from core.pictures import picture_table
 from core.vae import data
 from core.vae.measures import draws
-from core.vae.models import Measures, measures, model, nearest
+from core.vae.models import Measures, measures, model
 from core.vae.networks import AutoEncoder, VAEConfig
 from core.vae.shapes import ellipse_table
 from core.vae.training import TRAINING

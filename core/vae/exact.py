@@ -85,9 +85,3 @@ def gauss_hermite(
     eps = torch.tensor(np.stack([first.ravel(), second.ravel()], 1), dtype=dtype)
     share = np.outer(weights, weights).ravel() / (2 * math.pi)
     return eps, torch.tensor(share, dtype=dtype)
-
-
-def sharpness(images: Float[Tensor, "*n h w"]) -> Float[Tensor, "*n"]:
-    """Gradient energy: squared differences of neighboring pixels, summed over the image."""
-    across, down = images.diff(dim=-1).square(), images.diff(dim=-2).square()
-    return across.sum((-2, -1)) + down.sum((-2, -1))

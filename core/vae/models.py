@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from core.images import nearest
 from core.runs import trained
 from core.vae import data
 from core.vae.measures import (
@@ -79,11 +80,3 @@ def measured(net: AutoEncoder, config: VAEConfig, images: int = 1000) -> Measure
 def squared_error(net: AutoEncoder, x: Float[Tensor, "n pixels"]) -> float:
     """Mean over the images of |x - D(mu(x))|^2, summed over pixels."""
     return float((x - net.decode(net.encode(x))).square().sum(1).mean())
-
-
-def nearest(
-    pictures: Float[Tensor, "m pixels"], images: Float[Tensor, "n pixels"]
-) -> tuple[Float[Tensor, " m"], Tensor]:
-    """Squared distance of each picture to the nearest image, and which that is."""
-    gaps, index = torch.cdist(pictures, images).min(1)
-    return gaps.square(), index

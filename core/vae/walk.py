@@ -12,10 +12,11 @@ from typing import Annotated, Any
 import pandas as pd
 import torch
 
+from core.images import nearest
 from core.knobs import Choice, Config, Range
 from core.pictures import picture_table
 from core.vae import data
-from core.vae.models import model, nearest
+from core.vae.models import model
 from core.vae.training import SHIPPED
 
 REACH = 3.0

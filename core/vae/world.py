@@ -12,9 +12,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from core.images import sharpness
 from core.knobs import Config, Text
 from core.vae import data
-from core.vae.exact import expected_reconstruction, gauss_hermite, optimal_decoder, sharpness
+from core.vae.exact import expected_reconstruction, gauss_hermite, optimal_decoder
 from core.vae.gaussians import gaussian_kl
 
 REACH = 3.0  # the code space that is drawn: a square from -3 to 3

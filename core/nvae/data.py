@@ -1,0 +1,46 @@
+"""What an NVAE learns from: images of core.datasets, binarized anew whenever they are asked for."""
+
+from functools import lru_cache
+
+import torch
+from jaxtyping import Float
+from torch import Generator, Tensor
+
+from core import datasets, glyphs
+from core.nvae.config import HERE, NVAEConfig
+
+
+@lru_cache(maxsize=4)
+def load(name: str, split: str = "train") -> Float[Tensor, "n c h w"]:
+    """The images of a data set; read-only, one object for everybody.
+
+    Raises ValueError for a data set that is not here, and where files are missing or damaged.
+    """
+    if name not in HERE:
+        raise ValueError(f"data is {name!r}, but only {HERE} can be loaded")
+    return datasets.load(name, split).images
+
+
+def available(name: str) -> bool:
+    """Whether `load` finds them here."""
+    return name in HERE and datasets.available(name)
+
+
+def digest(name: str) -> str:
+    """What identifies the data: the SHA-256 of what they are cut from.
+
+    Of what does not ship it is known beforehand, so that a trained model is found without them.
+    """
+    if name == "glyphs":
+        return glyphs.read(glyphs.FOLDER).digest
+    return DIGESTS.get(name) or datasets.load(name).digest
+
+
+def binarized(
+    config: NVAEConfig, x: Float[Tensor, "n c h w"], generator: Generator | None = None
+) -> Float[Tensor, "n c h w"]:
+    """What the likelihood is of: every pixel drawn 0 or 1 by its gray; for mixtures, x itself."""
+    return torch.bernoulli(x, generator=generator) if config.output == "bernoulli" else x
+
+
+DIGESTS = {"mnist": "edc0d1098aa497be14ace79ddd5171e5a3dcf9c4d196c015389203eb3ba1f59b"}

@@ -1,0 +1,174 @@
+"""The training of an NVAE as a generator, and what is done when its numbers run away.
+
+`python -m core.nvae.train NAME` runs one to its end, from its last checkpoint if there is one.
+Processor time, not time on the clock, is counted, and survives a stop.
+"""
+
+import math
+import time
+from collections.abc import Iterator
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from core.numerics import Diverged
+from core.nvae import data
+from core.nvae.config import NVAEConfig
+from core.nvae.network import NVAE
+from core.nvae.schedule import balance, kl_coefficient
+from core.nvae.spectral import SpectralPenalty
+from core.store import Tensors
+from core.training import Snapshot, Task, pack, restore
+
+EVERY = 10  # steps between two snapshots
+REMEDIES = 4  # times that a training is rolled back before it is given up
+LEAST_LR = 1e-2  # of the config's, at the end of the half cosine
+EPS, DECAY = 1e-3, 3e-4  # of Adamax, as in the authors' code
+
+
+class Training:
+    """All that a training holds: it can be packed, put back, and go on with the same numbers."""
+
+    def __init__(self, config: NVAEConfig, device: str = "cpu") -> None:
+        self.config, self.device = config, device
+        self.generator = torch.Generator().manual_seed(config.seed)
+        self.model = NVAE(config, device=device)
+        self.penalty = SpectralPenalty(self.model, self.generator)
+        self.remedies = torch.zeros((), dtype=torch.int64)  # rollbacks so far
+        self.seconds = torch.zeros((), dtype=torch.float64)  # of processor time, over all attempts
+        self.optimizer = torch.optim.Adamax(
+            self.model.parameters(), lr=config.lr, eps=EPS, weight_decay=DECAY
+        )
+
+    def parts(self) -> dict[str, Tensor]:
+        """Every tensor but the optimizer's, by name; the tensors themselves."""
+        counts = {"remedies": self.remedies, "seconds": self.seconds}
+        return {**self.model.state_dict(), **self.penalty.state(), **counts}
+
+    def pack(self, step: int) -> Tensors:
+        """A copy of everything, for a checkpoint or a rollback."""
+        found = pack(self.parts(), self.optimizer, self.generator, step)
+        return {name: value.detach().cpu().clone() for name, value in found.items()}
+
+    def restore(self, state: Tensors) -> int:
+        """Go back to a packed state; its step."""
+        return restore(state, self.parts(), self.optimizer, self.generator)
+
+    def loss(self, x: Tensor, noise: list[Tensor], step: int) -> tuple[Tensor, Tensor, Tensor]:
+        """What is minimized, nats per image; -ln p(x | z) of each image, and its KL per group."""
+        config = self.config
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=config.precision != "float32"):
+            nll, kl = self.model(x, noise)
+        coefficient = kl_coefficient(step, config.steps, config.warmup)
+        factors = coefficient * balance(config, kl, coefficient)
+        norms, gammas = self.penalty()
+        penalty = 2.0 ** int(self.remedies) * (config.spectral * norms + config.gamma * gammas)
+        return nll.mean() + (kl.mean(0) * factors).sum() + penalty, nll, kl
+
+    def step(self, images: Tensor, step: int) -> Tensor:
+        """One update: -ln p(x | z), then the KL of each group; nats per image, summed."""
+        config, rate = self.config, 0.5 ** int(self.remedies)
+        cosine = 0.5 * (1 + math.cos(math.pi * step / config.steps))
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate * config.lr * (LEAST_LR + (1 - LEAST_LR) * cosine)
+        chosen = torch.randint(len(images), (config.batch_size,), generator=self.generator)
+        x = data.binarized(config, images[chosen], self.generator).to(self.device)
+        noise = self.model.noise(config.batch_size, self.generator)
+        self.optimizer.zero_grad()
+        loss, nll, kl = self.loss(x, noise, step)
+        loss.backward()
+        if not math.isfinite(float(loss.detach())):
+            raise Diverged(f"the loss is {float(loss.detach())} in step {step}")
+        self.optimizer.step()
+        return torch.cat([nll.detach().mean()[None], kl.detach().mean(0)]).cpu()
+
+
+def train(
+    config: NVAEConfig, state: Tensors | None = None, device: str = "cpu"
+) -> Iterator[Snapshot]:
+    """Adamax on -ln p(x | z) plus the KL as it comes in, plus the penalties.
+
+    All randomness is from the config's seed. Weights are kept as float16. When the loss is not
+    finite the training goes back to its last snapshot with twice the penalty and half the rate, as
+    the authors advise; after four times it raises Diverged.
+    """
+    run, images = Training(config, device), data.load(config.data)
+    run.model.train()
+    done = run.restore(state) if state else 0
+    since = time.process_time()
+    kept = run.pack(done)
+    while done < config.steps:
+        last = min(done + EVERY, config.steps)
+        try:
+            found = torch.stack([run.step(images, at) for at in range(done, last)]).mean(0)
+        except Diverged as error:
+            _roll_back(run, kept, error)
+            continue
+        done, now = last, time.process_time()
+        run.seconds += now - since
+        since = now
+        kept = run.pack(done)
+        yield Snapshot(
+            done=done,
+            total=config.steps,
+            metrics=_metrics(config, found, run),
+            weights=lambda: shipped(run.model),
+            state=partial(dict, kept),
+        )
+
+
+def shipped(model: NVAE) -> Tensors:
+    """The weights as they are kept: half precision, without what can be made again."""
+    kept = {name: value for name, value in model.state_dict().items() if not name.endswith(SPARED)}
+    return {name: value.detach().cpu().half().contiguous() for name, value in kept.items()}
+
+
+def restored(config: NVAEConfig, tensors: Tensors) -> NVAE:
+    """A trained model, read-only, for everybody."""
+    model = NVAE(config)
+    own = {name: value for name, value in model.state_dict().items() if name.endswith(SPARED)}
+    model.load_state_dict({**own, **{name: value.float() for name, value in tensors.items()}})
+    return model.eval().requires_grad_(False)
+
+
+SPARED = ("num_batches_tracked", "mask")
+
+
+def _roll_back(run: Training, kept: Tensors, error: Diverged) -> None:
+    remedies = int(run.remedies) + 1
+    if remedies > REMEDIES:
+        raise Diverged(
+            f"{error}, after {REMEDIES} rollbacks, each with twice the spectral weight and half "
+            "the learning rate: choose a larger spectral weight or a smaller learning rate"
+        )
+    run.restore(kept)
+    run.remedies.fill_(remedies)
+
+
+def _metrics(config: NVAEConfig, found: Tensor, run: Training) -> dict[str, float]:
+    reconstruction, kl = float(found[0]), found[1:]
+    scales = torch.zeros(len(config.sides)).index_add(0, torch.tensor(config.scale_of), kl)
+    named = {f"kl_{at + 1}": float(value) for at, value in enumerate(scales)}
+    return {
+        "loss": reconstruction + float(kl.sum()),
+        "reconstruction": reconstruction,
+        **named,
+        "rollbacks": float(run.remedies),
+        "processor": float(run.seconds) / 60,
+    }
+
+
+TRAINING = Task("nvae.model", 1, NVAEConfig, lambda config: data.digest(config.data), train)
+TASKS = {"model": TRAINING}
+
+SHIPPED: dict[str, NVAEConfig] = {
+    "digits": NVAEConfig(groups="1,2,3", latent=4, steps=600),
+    "glyphs": NVAEConfig(
+        data="glyphs", groups="2,3,4", latent=8, width=32, growth=1.25, halvings=2, steps=6000
+    ),
+    "mnist": NVAEConfig(
+        data="mnist", groups="5,4", latent=10, width=40, growth=1.6, halvings=1, steps=13_000,
+        lr=1e-2,
+    ),
+}  # fmt: skip

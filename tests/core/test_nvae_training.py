@@ -1,0 +1,96 @@
+"""The training: repeatable, resumed without a trace, rolled back when it runs away, balanced."""
+
+import dataclasses
+from itertools import islice
+
+import pytest
+import torch
+
+from core import nvae as core
+from core.numerics import Diverged
+from core.nvae.train import configured
+from core.nvae.training import Training, train
+from core.training import task
+
+TINY = core.NVAEConfig(groups="1,1", latent=2, width=4, steps=20, batch_size=8)
+
+
+def test_a_resumed_training_ends_with_the_same_weights() -> None:
+    whole = list(train(TINY))[-1].weights()
+    half = next(islice(train(TINY), 0, None)).state()
+    resumed = list(train(TINY, half))[-1].weights()
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_processor_time_survives_a_stop() -> None:
+    first = next(islice(train(TINY), 0, None))
+    later = next(iter(train(TINY, first.state())))
+    assert later.metrics["processor"] > first.metrics["processor"] > 0
+
+
+def test_the_elbo_rises() -> None:
+    losses = [found.metrics["loss"] for found in train(dataclasses.replace(TINY, steps=60))]
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_what_is_kept_is_the_model_in_half_precision() -> None:
+    last = list(train(TINY))[-1]
+    model = core.restored(TINY, last.weights())
+    assert all(value.dtype == torch.float16 for value in last.weights().values())
+    assert not model.training
+    assert task("nvae.model") is core.TRAINING
+    first, again = (model.sample(2, 1.0, torch.Generator().manual_seed(1)) for _ in range(2))
+    assert torch.equal(first, again)
+
+
+def test_a_loss_that_is_not_finite_rolls_back_with_the_authors_remedy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real, calls = Training.step, []
+
+    def step(self: Training, images: torch.Tensor, at: int) -> torch.Tensor:
+        calls.append((at, int(self.remedies)))
+        if at == 15 and int(self.remedies) == 0:
+            with torch.no_grad():  # the weights are gone, too
+                next(self.model.parameters()).fill_(float("nan"))
+        return real(self, images, at)
+
+    monkeypatch.setattr(Training, "step", step)
+    last = list(train(TINY))[-1]
+    assert last.metrics["rollbacks"] == 1
+    assert calls[15:17] == [(15, 0), (10, 1)]  # from the last snapshot on, once more
+    assert all(value.isfinite().all() for value in last.weights().values())
+
+
+def test_a_training_that_never_mends_says_where_it_broke(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        nothing = torch.tensor(float("nan"), requires_grad=True)
+        return nothing, nothing[None], nothing[None, None]
+
+    monkeypatch.setattr(Training, "loss", broken)
+    with pytest.raises(Diverged, match=r"the loss is nan in step 0, after 4 rollbacks"):
+        list(train(TINY))
+
+
+def test_the_kl_comes_in_along_a_line() -> None:
+    found = [core.kl_coefficient(step, 100, 0.5) for step in (0, 25, 50, 99)]
+    assert found == [1e-4, 0.5, 1.0, 1.0]
+    assert core.kl_coefficient(0, 100, 0.0) == 1
+
+
+def test_balancing_holds_the_talkative_back_and_ends_with_the_warm_up() -> None:
+    kl = torch.tensor([[4.0, 1.0]])
+    found = core.balance(TINY, kl, 0.5)
+    assert float(found.mean()) == pytest.approx(1)
+    # sizes 16 and 64 places for one group each: the finer may tell four times as much
+    assert float(found[0] / found[1]) == pytest.approx(4.01 / 1.01 * 4)
+    assert core.balance(TINY, kl, 1.0).tolist() == [1, 1]
+
+
+def test_a_command_line_names_what_it_cannot_read() -> None:
+    assert configured("glyphs", ["steps=50", "balance=false"]).steps == 50
+    assert not configured("glyphs", ["balance=false"]).balance
+    with pytest.raises(ValueError, match="'stepz' is no setting"):
+        configured("glyphs", ["stepz=1"])
+    with pytest.raises(ValueError, match="steps is 0"):
+        configured("glyphs", ["steps=0"])
