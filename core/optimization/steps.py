@@ -25,7 +25,7 @@ LONGEST = 1.0  # the norm to which the guide of MGS is cut, as in its program
 
 @dataclass(frozen=True)
 class Method:
-    """A step, its cost in passes, and its rate of Adam: tried on one seed, shared by all metrics."""
+    """A step, its cost in passes, its rate of Adam: tried on one seed, shared by all metrics."""
 
     step: Callable[[Model, Tensor, Batch, float, Generator], Tensor]
     passes: int
