@@ -789,7 +789,9 @@ def _color(series: str | None, names: tuple, symbol: str = "stroke") -> Any:
     columns = alt.ExprRef("width < 280 ? 1 : width < 420 ? 2 : 4")
     # One entry a color: what is measured and what is expected of it share theirs.
     listed = [code for at, code in enumerate(codes) if colors[at] not in colors[:at]]
-    key = alt.Legend(labelExpr=label, symbolType=symbol, columns=columns, values=listed)
+    key = alt.Legend(
+        labelExpr=label, symbolType=symbol, symbolOpacity=1, columns=columns, values=listed
+    )
     return alt.Color(
         series, type="nominal", scale=alt.Scale(domain=codes, range=colors), legend=key
     )

@@ -1,13 +1,17 @@
 """The controls of a panel, made from the fields of its Config: widgets, presets, reset."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
+from unicodedata import east_asian_width
 
 import streamlit as st
 
 from core.knobs import Choice, Config, Knob, Text, decimals
-from ui import address
+from ui import address, catalogue
 from ui.i18n import has, t
+
+ROOM, GAP = 40, 3  # letters that fit into a third of a page; those that a button's frame takes
 
 Presets = Mapping[str, Callable[[Any], Config]]  # name -> the present Config to another
 
@@ -45,18 +49,40 @@ def _widget(slug: str, panel_name: str, knob: Knob) -> None:
 def _choice(label: str, name: str, options: Sequence[str], slug: str) -> None:
     """Buttons where they fit beside each other, a list where they don't."""
     words = {option: word(slug, option) for option in options}
-    if len(options) <= 3 or all(len(option) <= 6 for option in options):
+    if _side_by_side(slug, tuple(options)):
         st.segmented_control(label, options, key=name, format_func=words.__getitem__, required=True)
     else:
         st.selectbox(label, options, key=name, format_func=words.__getitem__)
 
 
+@cache
+def _side_by_side(slug: str, options: tuple[str, ...]) -> bool:
+    """Whether buttons with these words fit into a third of a page, whatever the language."""
+    words = [
+        [catalogue.words(language)[_key(slug, option)] for option in options if not _number(option)]
+        for language in catalogue.LANGUAGES
+    ]
+    numbers = [option for option in options if _number(option)]
+    return all(sum(_cells(word) + GAP for word in [*few, *numbers]) <= ROOM for few in words)
+
+
+def _cells(text: str) -> int:
+    """How many letters wide a text is: a Chinese character takes the room of two."""
+    return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)
+
+
 def word(slug: str, option: str) -> str:
     """The reader's word for an option. A number is its own word in every language."""
-    if option.replace(".", "", 1).isdigit():
-        return option
+    return option if _number(option) else t(_key(slug, option))
+
+
+def _number(option: str) -> bool:
+    return option.replace(".", "", 1).isdigit()
+
+
+def _key(slug: str, option: str) -> str:
     own, topic = f"{slug}.options.{option}", f"topics.{option}.nav"
-    return t(topic if has(topic) and not has(own) else own)
+    return topic if has(topic) and not has(own) else own
 
 
 def _slider(label: str, name: str, knob: Knob) -> None:
