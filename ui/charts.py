@@ -374,7 +374,7 @@ def _lines(
     gaps: bool,
 ) -> dict[str, Any]:  # fmt: skip
     reach: dict[str, Any] = {"domain": list(x_domain)} if x_domain else {}
-    reach |= {"constant": 1e-3} if x_scale == "symlog" else {}
+    reach |= {"constant": 0.1} if x_scale == "symlog" else {}
     across = alt.X(
         x, type="quantitative", title=x_title, axis=_axis(x_scale),
         scale=alt.Scale(type=x_scale, nice=False, padding=6 if points else 0, **reach),

@@ -129,7 +129,8 @@ def change_the_function(seed: int) -> Evidence:
     Ten normal inputs, digits and glyphs. HOLDS if centering lowers L by a fifth at least on all
     three while the best fit's loss stays the same to 1e-9; CONDITIONAL if on some.
     """
-    details, factors = {}, []
+    details: dict[str, float] = {}
+    factors = []
     for name in ("normal", "digits", "glyphs"):
         x = inputs(name, seed)
         kept = _best_loss(x, True), _best_loss(treated(x, "centered"), True)
@@ -200,7 +201,8 @@ def cauchy_schwarz(seed: int) -> Evidence:
     HOLDS if in 600 random places and steps the gradient's change is never above the bound.
     """
     x, y, generator = _labelled(seed)
-    details, worst = {}, 0.0
+    details: dict[str, float] = {}
+    worst = 0.0
     for how in HOWS:
         rows, ratios = treated(x, how), []
         for w, step in zip(*_draws(2 * 200, 10, generator).split(200), strict=True):
@@ -287,7 +289,7 @@ def weights_as_the_bias(seed: int) -> Evidence:
     """
     x, y, generator = _labelled(seed)
     w = 0.3 * _draws(1, 10, generator)[0]
-    details = {}
+    details: dict[str, float] = {}
     for how in HOWS:
         rows = treated(x, how)
         slope = loss_slope(y, output(rows, w / (1 + best_scale(rows)), torch.zeros(()).double()))
@@ -304,7 +306,7 @@ def large_inputs(seed: int) -> Evidence:
     HOLDS if dividing lowers L for ten centered inputs three times as large as they stand, and for
     digits and glyphs as they stand; CONDITIONAL if only for the large ones.
     """
-    details = {}
+    details: dict[str, float] = {}
     for name, factor in (("normal", 3.0), ("digits", 1.0), ("glyphs", 1.0)):
         x = factor * treated(inputs(name, seed), "centered")
         before, after = (least_squares_smoothness(treated(x, h)) for h in HOWS[1:])
@@ -321,7 +323,8 @@ def statistics_need_samples(seed: int) -> Evidence:
     Normal inputs, 20 000 batches a size. HOLDS if the deviations of a batch's mean and deviation
     follow 1/sqrt(B) and 1/sqrt(2B) within 3 % from B = 8 (the second within 10 %) on.
     """
-    details, off = {}, []
+    details: dict[str, float] = {}
+    off = []
     for size in (2, 8, 32, 128):
         measured, law = batch_noise(size, seed), expected_noise(size)
         details |= {f"mean_{size}": measured.mean_std, f"std_{size}": measured.std_std}

@@ -47,6 +47,9 @@ class Normalization(nn.Module):
     `generator`. Raises ValueError in training mode where there is nothing to average over.
     """
 
+    running_mean: Tensor
+    running_var: Tensor
+
     def __init__(
         self,
         norm: str,

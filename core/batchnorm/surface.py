@@ -28,7 +28,7 @@ GRID = 21
 LOSSES = (1e-2, 1e2)  # of the colors and heights, the same for both networks
 PAIRS = {
     "0.1": ("none-0.1", "batch-0.1"), "0.3": ("none-0.3", "batch-0.3"),
-    "cnn": ("cnn-none", "cnn-batch"), "edge": ("edge-none", "edge-batch"),
+    "cnn": ("cnn-none", "cnn-batch"), "full-batch": ("edge-none", "edge-batch"),
 }  # fmt: skip
 
 

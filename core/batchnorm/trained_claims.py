@@ -21,6 +21,7 @@ from core.batchnorm.curvature import COLUMNS, SHARPNESS
 from core.batchnorm.data import load
 from core.batchnorm.exact_claims import graded, held
 from core.batchnorm.hessian import top_eigenvalues, unchanged
+from core.batchnorm.networks import STARTS
 from core.batchnorm.scales import inputs, preconditioned_difference
 from core.batchnorm.surface import restored
 from core.batchnorm.sweep import RATES, SEEDS, RowConfig, losses, widest
@@ -40,7 +41,8 @@ def never_normal(seed: int) -> Evidence:
     0.1 in every layer.
     """
     model = restored(SHIPPED["batch-0.3"])
-    details, medians = {}, []
+    details: dict[str, float] = {}
+    medians = []
     for k, units in enumerate(_fed(model, watched(SHIPPED["batch-0.3"])[0])[1:], 1):
         alive = units[:, units.std(0) > 1e-6]
         standard = (alive - alive.mean(0)) / alive.std(0)
@@ -84,7 +86,11 @@ def smoother(seed: int) -> Evidence:
     rows = rows[~rows["standardized"]]
     means = rows.groupby(["start", "data", "variant"])["sharpness"].mean().unstack()
     ratio = means["batch-after"] / means["none"]
-    details = {f"ratio_{start}_{data}": float(value) for (start, data), value in ratio.items()}
+    details = {
+        f"ratio_{start}_{data}": float(ratio[start, data])
+        for start in STARTS
+        for data in ("digits", "synthetic", "glyphs")
+    }
     verdict = graded(bool((ratio < 1).any()), bool((ratio < 1).all()))
     return Evidence(verdict, details["ratio_he_digits"], 1.0, None, details=details)
 
@@ -115,7 +121,8 @@ def adaptive_rate(seed: int) -> Evidence:
     lower with normalization, and so is the gap of test to training accuracy, at 0.1 and 0.3.
     """
     off = preconditioned_difference(inputs("normal", seed))
-    details, calmer = {}, []
+    details: dict[str, float] = {}
+    calmer = []
     for lr in ("0.1", "0.3"):
         spread = {name: _spread(f"{name}-{lr}") for name in ("none", "batch")}
         gaps = {name: _gap(f"{name}-{lr}") for name in ("none", "batch")}
@@ -147,7 +154,8 @@ def before_the_map(seed: int) -> Evidence:
     Best mean loss over the rates, two activations, three seeds. HOLDS if before is better by more
     than two standard errors with raw and with standardized inputs; CONDITIONAL if with raw ones.
     """
-    details, better = {}, {}
+    details: dict[str, float] = {}
+    better = {}
     for standardized in (False, True):
         wins = []
         for activation in ("relu", "tanh"):

@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from core import batchnorm as core
+from core.batchnorm import training
 from core.batchnorm.compare import compared, curve
 from core.batchnorm.curvature import VARIANTS
 from core.batchnorm.norms import OVER_BATCH
 from core.batchnorm.surface import losses as surface_losses
 from core.batchnorm.sweep import CELLS, best_loss, widest
-from core.batchnorm.training import MOST, SNAPSHOTS, quiet
+from core.batchnorm.training import MOST, quiet
 from core.numerics import Diverged
 
 
@@ -222,30 +223,34 @@ def test_weights_come_from_the_seed_alone() -> None:
 SHORT = core.TrainConfig(data="synthetic", steps=40)
 
 
+@pytest.fixture
+def few_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four snapshots, each with a short look at the curvature: a look costs more than a step."""
+    monkeypatch.setattr(training, "SNAPSHOTS", 4)
+    monkeypatch.setattr(training, "LANCZOS", 3)
+
+
+@pytest.mark.usefixtures("few_looks")
 def test_a_training_goes_on_where_it_was_left() -> None:
-    whole = list(core.train(SHORT))
-    half = whole[19]
-    again = list(core.train(SHORT, {k: v.clone() for k, v in _state_at(SHORT, 19).items()}))
-    assert half.done == 20
-    assert again[-1].done == 40
-    for name, value in whole[-1].weights().items():
-        torch.testing.assert_close(value, again[-1].weights()[name])
+    states, ends = [], []
+    for snapshot in core.train(SHORT):
+        states.append({name: value.clone() for name, value in snapshot.state().items()})
+        ends.append(snapshot.weights())
+    *_, last = core.train(SHORT, states[1])
+    assert last.done == 40
+    for name, value in last.weights().items():
+        torch.testing.assert_close(value, ends[-1][name])
 
 
-def _state_at(config: core.TrainConfig, index: int) -> dict[str, Tensor]:
-    for at, snapshot in enumerate(core.train(config)):
-        if at == index:
-            return snapshot.state()
-    raise AssertionError
-
-
+@pytest.mark.usefixtures("few_looks")
 def test_the_loss_falls_and_every_number_is_finite() -> None:
     snapshots = list(core.train(replace(SHORT, lr=0.1)))
-    assert len(snapshots) == SNAPSHOTS
+    assert len(snapshots) == 4
     assert snapshots[-1].metrics["loss"] < snapshots[0].metrics["loss"]
     assert all(math.isfinite(v) and v <= MOST for s in snapshots for v in s.metrics.values())
 
 
+@pytest.mark.usefixtures("few_looks")
 def test_divergence_is_caught_and_said() -> None:
     wild = replace(SHORT, norm="none", activation="linear", lr=10.0, start="he")
     snapshots = list(core.train(wild))
@@ -266,7 +271,7 @@ def test_divergence_is_caught_and_said() -> None:
     assert run.diverged == last.metrics["diverged"]
     assert run.reached > 1e4
     assert found.losses["loss"].max() <= 1e4
-    assert len(curve(card)) < SNAPSHOTS
+    assert len(curve(card)) < 4
 
 
 def test_final_loss_of_a_wild_run_is_infinite() -> None:
