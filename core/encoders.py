@@ -31,6 +31,9 @@ HUB_FILES = ("*.json", "*.txt", "*.model", "*.safetensors", "README.md")
 HUB_SECONDS = 3.0  # what a reader waits for a hub that does not answer
 RETRY_SECONDS = 60  # after which a model that could not be had is tried again
 _WORD_BOUNDARIES = "▁Ġ"  # how pieces mark the space before a word
+# Scripts that put no space between words (Chinese, Japanese, Thai, Lao, Burmese, Khmer).
+_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_SPACED_WORD = re.compile(rf"[^\W{_UNSPACED}]+(?:['’][^\W{_UNSPACED}]+)*")
 _LOCKS: dict[str, threading.Lock] = {}
 
 
@@ -50,6 +53,7 @@ class TokenVectors:
     vectors: Float32[np.ndarray, "n d"]
     known: Bool[np.ndarray, " n"]  # False: not in the vocabulary, the vector says nothing of it
     truncated: bool  # the text is longer than what the model reads
+    begins: Bool[np.ndarray, " n"]  # False: goes on with the word that the token before is of
 
     @property
     def unknown(self) -> int:
@@ -85,6 +89,7 @@ class _Tokens:
     content: np.ndarray  # bool [n]: neither prefix nor special
     known: np.ndarray  # bool [n]
     truncated: bool
+    begins: np.ndarray  # bool [n]
 
 
 class _Unavailable(Exception):
@@ -238,7 +243,8 @@ class TokenEncoder:
                 full.tokens, full.offsets, content, strict=True
             )
         )
-        return _Tokens(full.ids, texts, content, np.array(full.ids) != self.unknown_id, truncated)
+        known = np.array(full.ids) != self.unknown_id
+        return _Tokens(full.ids, texts, content, known, truncated, _begins(full, whole))
 
     @property
     def _room(self) -> int:
@@ -403,6 +409,16 @@ def _content(encoding: Any, prefix: int) -> np.ndarray:
     )
 
 
+def _begins(encoding: Any, text: str) -> np.ndarray:
+    """Which tokens [n] do not lie within a word, where words are set off by spaces or marks."""
+    within = np.zeros(len(text) + 1, dtype=bool)
+    for word in _SPACED_WORD.finditer(text):
+        within[word.start() + 1 : word.end()] = True
+    starts = [end - len(text[start:end].lstrip()) for start, end in encoding.offsets]
+    found: np.ndarray = ~within[starts]
+    return found
+
+
 def _padded(batch: Sequence[_Tokens]) -> dict[str, Any]:
     """What a model reads: ids and mask [texts, longest]. The mask hides whatever pads."""
     import torch
@@ -425,7 +441,9 @@ def _explains(queries: Any, keys: Any, weights: Any) -> bool:
 def _vectors(tokens: _Tokens, states: np.ndarray) -> TokenVectors:
     kept = tokens.content
     texts = tuple(text for text, is_kept in zip(tokens.texts, kept, strict=True) if is_kept)
-    return TokenVectors(texts, states[kept], tokens.known[kept], tokens.truncated)
+    return TokenVectors(
+        texts, states[kept], tokens.known[kept], tokens.truncated, tokens.begins[kept]
+    )
 
 
 def _lock(name: str) -> threading.Lock:

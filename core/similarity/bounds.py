@@ -118,7 +118,7 @@ def _random(config: BoundsConfig) -> list[Pair]:
 def _sentences() -> list[Pair]:
     """Every two of the example texts, in the last layer of the encoder, centred."""
     mean = mean_vector()
-    vectors = [read(text, layer=Layer()).centred(mean).vectors for text in example_texts()]
+    vectors = [read(text, layer=Layer()).joined().centred(mean).vectors for text in example_texts()]
     return list(combinations(vectors, 2))
 
 

@@ -21,7 +21,7 @@ from core.similarity.bounds import code_wmd
 from core.similarity.costs import COSTS
 from core.similarity.distances import rwmd, wcd, wmd, wrd, wrd_bounds
 from core.similarity.importance import correlation, cuts, words_of
-from core.similarity.judged import judged_pairs
+from core.similarity.judged import draws, judged_pairs
 from core.similarity.pair import cosine
 from core.similarity.reading import Layer, mean_vector
 from core.similarity.reference import wasserstein_linprog
@@ -40,8 +40,8 @@ def finer_and_slower(seed: int) -> Evidence:
 
     On the judged pairs, with contextual and with static vectors: Spearman's correlation with the
     grades, of the better of WMD and WRD minus that of the cosine of the mean vectors. HOLDS if
-    the 95 % bootstrap interval of the gain lies above 0 for both, CONDITIONAL for one, FAILS for
-    none, or if it is not slower.
+    the 95 % interval of the gain lies above 0 for both (a bootstrap over the groups of pairs that
+    share a sentence), CONDITIONAL for one, FAILS for none, or if it is not slower.
     """
     found = {kind: _judged(kind == "contextual") for kind in ("contextual", "static")}
     gains = {kind: _gain(pairs, grades, seed) for kind, (pairs, grades) in found.items()}
@@ -335,8 +335,7 @@ def _gain(pairs: list[Pair], grades: np.ndarray, seed: int) -> dict[str, float]:
     }
     rank = {name: _spearman(score, grades) for name, score in scores.items()}
     best = scores[max(rank, key=lambda name: rank[name])]
-    generator = np.random.default_rng(seed)
-    drawn = generator.integers(0, len(grades), (RESAMPLES, len(grades)))
+    drawn = draws(_groups(), RESAMPLES, seed)
     gains = [
         _spearman(best[row], grades[row]) - _spearman(means[row], grades[row]) for row in drawn
     ]
@@ -373,6 +372,10 @@ def _judged(contextual: bool, stop: bool = True) -> tuple[list[Pair], np.ndarray
         vectors.append((one.vectors[kept] - mean).astype(np.float64))
     grades = np.array([float(pair.grade) for pair in pairs])
     return list(zip(vectors[::2], vectors[1::2], strict=True)), grades
+
+
+def _groups() -> list[str]:
+    return [pair.group for pair in judged_pairs()]
 
 
 def _kinds() -> list[str]:

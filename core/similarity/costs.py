@@ -23,7 +23,7 @@ def euclidean(x: Rows, y: Columns) -> Matrix:
 
 def squared(x: Rows, y: Columns) -> Matrix:
     """‖w_i − w'_j‖²."""
-    return squared_distances(x, y, np.vecdot(x, x), np.vecdot(y, y))
+    return squared_distances(x, y, np.vecdot(x, x)[:, None] + np.vecdot(y, y))
 
 
 def cosine(x: Rows, y: Columns) -> Matrix:

@@ -58,12 +58,13 @@ def wrd_bounds(x: Any, y: Any) -> tuple[float, float]:
 
 def euclidean(a: Words, b: Words) -> Float64[np.ndarray, "m n"]:
     """‖w_i − w'_j‖, the cost of WMD."""
-    return np.sqrt(squared_distances(a.vectors, b.vectors, a.norms**2, b.norms**2))
+    sizes = (a.norms * a.norms)[:, None] + b.norms * b.norms
+    return np.sqrt(squared_distances(a.vectors, b.vectors, sizes))
 
 
 def rotation(a: Words, b: Words) -> Float64[np.ndarray, "m n"]:
     """1 − cosine, the cost of WRD (eq. 6): half the squared distance of the unit vectors."""
-    return squared_distances(a.units, b.units, 1.0, 1.0) / 2
+    return squared_distances(a.units, b.units, 2.0) / 2
 
 
 def _centroid_distance(a: Words, b: Words) -> float:

@@ -125,7 +125,7 @@ def spread(plan: np.ndarray) -> float:
 @lru_cache(maxsize=len(EXAMPLES))
 def _problem(example: str) -> Problem:
     mean = mean_vector()
-    x, y = (read(text).centred(mean) for text in EXAMPLES[example])
+    x, y = (read(text).joined().centred(mean) for text in EXAMPLES[example])
     return problem_of(x, y)
 
 

@@ -136,7 +136,7 @@ def _distance(x: Reading, y: Reading, distance: str, weight: float) -> float:
 def _pair(example: str, vectors: str) -> tuple[Reading, Reading]:
     layer = Layer(contextual=vectors == "contextual")
     mean = mean_vector(layer=layer)
-    first, second = (read(text, layer=layer).centred(mean) for text in EXAMPLES[example])
+    first, second = (read(text, layer=layer).joined().centred(mean) for text in EXAMPLES[example])
     return first, second
 
 

@@ -143,6 +143,17 @@ def judged(config: JudgedConfig) -> Judged:
     )
 
 
+def draws(groups: Sequence[str], count: int, seed: int) -> Int64[np.ndarray, "count pairs"]:
+    """The rows of as many groups as there are, drawn with replacement, `count` times.
+
+    Every group must have as many rows as the others.
+    """
+    names = np.array(groups)
+    members = np.stack([np.flatnonzero(names == name) for name in dict.fromkeys(groups)])
+    generator = np.random.default_rng(seed)
+    return members[generator.integers(0, len(members), (count, len(members)))].reshape(count, -1)
+
+
 def spearman(
     scores: Float64[np.ndarray, "*draws pairs measures"],
     grades: Float64[np.ndarray, "*draws pairs"],
@@ -167,22 +178,13 @@ def _correlations(
 ) -> pd.DataFrame:
     """Spearman's correlation, and the interval that 95 % of the draws of groups fall into."""
     grades = np.array([float(pair.grade) for pair in pairs])
-    rows = _draws(pairs, seed)
+    rows = draws([pair.group for pair in pairs], DRAWS, seed)
     drawn = spearman(scores[rows], grades[rows])
     low, high = np.quantile(drawn, [(1 - SHARE) / 2, (1 + SHARE) / 2], axis=0)
     table = {
         "measure": list(MEASURES), "value": spearman(scores, grades), "low": low, "high": high,
     }  # fmt: skip
     return pd.DataFrame(table).sort_values("value", ascending=False, ignore_index=True)
-
-
-def _draws(pairs: Sequence[JudgedPair], seed: int) -> Int64[np.ndarray, "draws pairs"]:
-    """The pairs of as many groups as there are, drawn with replacement, again and again."""
-    names = np.array([pair.group for pair in pairs])
-    members = np.stack([np.flatnonzero(names == name) for name in dict.fromkeys(names)])
-    generator = np.random.default_rng(seed)
-    drawn = generator.integers(0, len(members), (DRAWS, len(members)))
-    return members[drawn].reshape(DRAWS, -1)
 
 
 def _kinds(

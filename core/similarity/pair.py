@@ -31,6 +31,7 @@ class PlanConfig(Config):
     masses: Annotated[str, Choice(*MASSES)] = "norm"
     cost: Annotated[str, Choice(*COSTS)] = "cosine"
     centred: bool = True
+    tokens: Annotated[str, Choice("words", "pieces")] = "words"
     stop_words: bool = True
     layer: Annotated[int, Range(0, LAYERS, 1)] = LAYERS  # beyond the encoder's last: the last
     position: Annotated[float, Range(0.0, 1.0, 0.05)] = 0.0
@@ -83,6 +84,8 @@ def readings(config: PlanConfig) -> tuple[Reading, Reading]:
     model, depth = config.model or EMBEDDED, config.layer if config.layer < LAYERS else -1
     layer = Layer(config.vectors == "contextual", depth if config.vectors == "contextual" else -1)
     found = [read(text, model, layer) for text in (config.first, config.second)]
+    if config.tokens == "words":
+        found = [reading.joined() for reading in found]
     if not config.stop_words:
         found = [reading.without_stop_words() for reading in found]
     if config.centred:

@@ -59,9 +59,10 @@ class Layer:
 class Reading:
     """A text with its vectors."""
 
-    words: tuple[str, ...]
+    words: tuple[str, ...]  # or the pieces that an encoder's vocabulary cuts them into
     vectors: Float64[np.ndarray, "n d"]
     known: Bool[np.ndarray, " n"]  # False: not in the encoder's vocabulary
+    begins: Bool[np.ndarray, " n"]  # False: goes on with the word that the piece before is of
     truncated: bool  # the text goes on, beyond what the encoder reads
     sentence: Float64[np.ndarray, " d"]  # the encoder's own vector of the whole text
 
@@ -88,13 +89,32 @@ class Reading:
             for word, count in zip(marked, counts, strict=True)
         )
 
+    def joined(self) -> "Reading":
+        """Whole words: each the mean of its pieces, and known if all of them are."""
+        starts = np.flatnonzero(self.begins | (np.arange(len(self.words)) == 0))
+        ends = [*starts[1:], len(self.words)]
+        counts = np.diff([*starts, len(self.words)])[:, None]
+        return replace(
+            self,
+            words=tuple("".join(self.words[a:b]) for a, b in zip(starts, ends, strict=True)),
+            vectors=np.add.reduceat(self.vectors, starts, axis=0) / counts,
+            known=np.logical_and.reduceat(self.known, starts),
+            begins=np.ones(len(starts), dtype=bool),
+        )
+
     def without_stop_words(self) -> "Reading":
         """The words that carry the text. Raises BadText if there are none."""
         kept = ~stop_words(self.words)
         if not kept.any():
             raise BadText("only-stop-words", " ".join(self.words))
         words = tuple(word for word, keep in zip(self.words, kept, strict=True) if keep)
-        return replace(self, words=words, vectors=self.vectors[kept], known=self.known[kept])
+        return replace(
+            self,
+            words=words,
+            vectors=self.vectors[kept],
+            known=self.known[kept],
+            begins=self.begins[kept],
+        )
 
     def centred(self, mean: Float64[np.ndarray, " d"]) -> "Reading":
         """The vectors without what all words of the encoder share."""
@@ -112,7 +132,7 @@ class Source:
 
 
 def read(text: str, model: str = EMBEDDED, layer: Layer = Layer()) -> Reading:
-    """A text's words and vectors. Raises BadText if it has no word, or none that is known."""
+    """A text's pieces and vectors. Raises BadText if it has no word, or none that is known."""
     text = text.strip()
     if not any(letter.isprintable() and not letter.isspace() for letter in text):
         raise BadText("empty")
@@ -163,7 +183,8 @@ def write_examples(model: TokenEncoder, card: dict[str, object]) -> None:
             found = _encoded(text, model, layer)
             tensors[_key(digest, layer)] = found.vectors
             tensors[f"{digest}.sentence"] = found.sentence
-            texts[text] = list(found.words)
+            begins = found.begins.tolist()
+            texts[text] = list(zip(found.words, begins, strict=True))
     content = safetensors.numpy.save({k: v.astype(np.float32) for k, v in tensors.items()})
     VECTORS.write_bytes(content)
     card = {**card, "sha256": hashlib.sha256(content).hexdigest(), "texts": texts}
@@ -184,17 +205,19 @@ def _encoded(text: str, model: TokenEncoder, layer: Layer) -> Reading:
         raise BadText("empty", text[:40]) from error
     vectors = found.vectors.astype(np.float64)
     whole = model.sentence(text).astype(np.float64)
-    return Reading(found.tokens, vectors, found.known, found.truncated, whole)
+    return Reading(found.tokens, vectors, found.known, found.begins, found.truncated, whole)
 
 
 def _shipped(text: str, layer: Layer) -> Reading | None:
-    words = _card()["texts"].get(text)
+    pieces = _card()["texts"].get(text)
     key = _key(_digest(text), layer)
-    if words is None or key not in _tensors():
+    if pieces is None or key not in _tensors():
         return None
+    words, begins = zip(*pieces, strict=True)
     vectors = _tensors()[key].astype(np.float64)
     whole = _tensors()[f"{_digest(text)}.sentence"].astype(np.float64)
-    return Reading(tuple(words), vectors, np.ones(len(words), dtype=bool), False, whole)
+    known = np.ones(len(words), dtype=bool)
+    return Reading(words, vectors, known, np.array(begins), False, whole)
 
 
 @lru_cache(maxsize=32)

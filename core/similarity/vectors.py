@@ -3,8 +3,7 @@
 Axes: m and n tokens, d width. Only float64 inside.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float64
@@ -12,8 +11,7 @@ from jaxtyping import Float64
 _CLOSE = 1e-6  # a squared distance below this share of the squared norms is computed again
 
 
-@dataclass(frozen=True)
-class Words:
+class Words(NamedTuple):
     """The vectors of a text that are not zero."""
 
     vectors: Float64[np.ndarray, "n d"]
@@ -54,10 +52,9 @@ def words_of(name: str, vectors: Any) -> Words:
         raise ValueError(f"{name} has shape {rows.shape}, but must be [n, d] with a word at least")
     with np.errstate(over="ignore"):  # said below, in words
         norms = np.sqrt(np.vecdot(rows, rows))
-    least = norms.min()
-    if not np.isfinite(norms.sum()):  # NaN, an infinity, or squares that overflow
+    if not norms.sum() < np.inf:  # NaN, an infinity, or squares that overflow
         raise ValueError(f"{name} has vectors that are NaN, infinite or longer than 1e154")
-    if least == 0:
+    if not norms.all():
         rows, norms = rows[norms > 0], norms[norms > 0]
         if not len(norms):
             raise ValueError(f"{name} has only zero vectors, but must have one that is not zero")
@@ -67,14 +64,12 @@ def words_of(name: str, vectors: Any) -> Words:
 def squared_distances(
     x: Float64[np.ndarray, "m d"],
     y: Float64[np.ndarray, "n d"],
-    x_squares: Float64[np.ndarray, " m"] | float,
-    y_squares: Float64[np.ndarray, " n"] | float,
+    sizes: Float64[np.ndarray, "m n"] | float,
 ) -> Float64[np.ndarray, "m n"]:
-    """‖x_i − y_j‖² of all pairs by one matrix product, given ‖x_i‖² and ‖y_j‖².
+    """‖x_i − y_j‖² of all pairs by one matrix product, given ‖x_i‖² + ‖y_j‖².
 
     Where x_i and y_j nearly agree the product's digits cancel: those pairs are subtracted first.
     """
-    sizes = np.add.outer(x_squares, y_squares)
     squares = x @ y.T
     squares *= -2.0
     squares += sizes

@@ -78,8 +78,6 @@ WRONG = [
     ("W10", "_unit", lambda x: x, Verdict.FAILS),
     ("W12", "wrd_bounds", lambda x, y: (2 * core.wrd_bounds(x, y)[0], 2.0), Verdict.FAILS),
     ("W11", "correlation", lambda rows: 0.0, Verdict.FAILS),
-    ("W1", "_judged", judged(1.0), Verdict.HOLDS),
-    ("W1", "_judged", judged(0.0), Verdict.FAILS),
 ]  # fmt: skip
 
 
@@ -89,6 +87,15 @@ def test_another_implementation_turns_the_verdict(
 ) -> None:
     monkeypatch.setattr(module, name, wrong)
     assert verdict(claim) is turned
+
+
+@pytest.mark.parametrize(("gain", "turned"), [(1.0, Verdict.HOLDS), (0.0, Verdict.FAILS)])
+def test_words_that_follow_the_grades_where_means_do_not_turn_the_verdict(
+    gain: float, turned: Verdict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_judged", judged(gain))
+    monkeypatch.setattr(module, "_groups", lambda: [str(number % 15) for number in range(60)])
+    assert verdict("W1") is turned
 
 
 def test_norms_are_importance_if_they_rise_with_rarity_in_whole_lists_too(

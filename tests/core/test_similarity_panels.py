@@ -42,7 +42,9 @@ class Speaker(TokenEncoder):
         codes = np.array([ord(token) for token in tokens], dtype=np.float32)
         vectors = np.stack([np.cos(codes), np.sin(codes), codes % 7], axis=1)
         known = np.array([not token.isdigit() for token in tokens])
-        return TokenVectors(tokens, vectors, known, len(text) > 50)
+        return TokenVectors(
+            tokens, vectors, known, len(text) > 50, np.ones(len(tokens), dtype=bool)
+        )
 
     def sentence(self, text: str) -> np.ndarray:
         return self.encode(text).vectors.sum(axis=0)
@@ -126,6 +128,30 @@ def test_the_shipped_examples_are_what_the_encoder_says() -> None:
     assert any(label.startswith("⍰") for label in mixed.labels)
 
 
+def test_pieces_of_a_word_are_joined_to_their_mean() -> None:
+    pieces = core.read("The programmer reimplemented tokenization")
+    words = pieces.joined()
+    assert words.words == ("The", "programmer", "reimplemented", "tokenization")
+    assert pieces.words[2:5] == ("re", "implement", "ed")
+    np.testing.assert_allclose(words.vectors[2], sum(pieces.vectors[2:5]) / 3)
+    assert words.joined().words == words.words
+    long, stop = core.masses("idf", words.words[3:], np.ones(1)), words.without_stop_words()
+    assert long == pytest.approx(1.0)
+    assert "tokenization" in stop.words  # its piece "to" is a stop word, the word is none
+
+
+@settings(max_examples=25)
+@given(
+    st.lists(st.from_regex(r"[A-Za-z]{1,9}(n't)?", fullmatch=True), min_size=1, max_size=6),
+    st.sampled_from(["我喜欢", "苹果。", "!", ""]),
+)
+def test_whole_words_are_what_stands_between_spaces(words: list[str], after: str) -> None:
+    text = f"{' '.join(words)} {after}".strip()
+    found = core.read(text, layer=core.Layer(contextual=False)).joined()
+    assert found.words[: len(words)] == tuple(words)
+    assert "".join(found.words[len(words) :]) == after
+
+
 def test_no_encoder_is_loaded_for_the_first_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "encoder", None)
     assert core.plan(core.PlanConfig()).words[0] == ("我", "喜欢", "吃", "红", "苹果")
@@ -149,7 +175,7 @@ def test_claim_each_chinese_word_goes_to_its_translation() -> None:
     cells = core.plan(core.PlanConfig()).cells
     best = cells.loc[cells.groupby("first", sort=False)["mass"].idxmax()]
     pairs = dict(zip(best["first"], best["second"], strict=True))
-    assert pairs == {"我": "I", "喜欢": "like", "吃": "eating", "红": "red", "苹果": "apple"}
+    assert pairs == {"我": "I", "喜欢": "like", "吃": "eating", "红": "red", "苹果": "apples"}
 
 
 def test_as_wmd_the_plan_costs_the_wmd() -> None:
@@ -158,7 +184,7 @@ def test_as_wmd_the_plan_costs_the_wmd() -> None:
 
 
 def test_own_masses_take_the_place_of_weights() -> None:
-    found = core.plan(core.PlanConfig(p="1 0, 0 0 3", q="0 0 0 0 1 0"))
+    found = core.plan(core.PlanConfig(p="1 0, 0 0 3", q="0 0 0 0 1"))
     moved = found.cells[found.cells["mass"] > 0]
     assert moved["first"].tolist() == ["我", "苹果"]
     assert moved["mass"].tolist() == pytest.approx([0.25, 0.75])
