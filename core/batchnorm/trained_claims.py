@@ -102,7 +102,7 @@ def stable_loss_slope(seed: int) -> Evidence:
     HOLDS if in the good run it never exceeds its first value twice, and in the bad run it does;
     CONDITIONAL if only the first.
     """
-    settings = TrainConfig(data="synthetic", steps=200, seed=seed)
+    settings = TrainConfig(data="synthetic", steps=120, seed=seed)
     good = _slopes(settings)
     bad = _slopes(replace(settings, norm="none", lr=3.0))
     details = {
