@@ -212,18 +212,22 @@ def surface(config: core.SurfaceConfig) -> None:
 
     def draw(now: core.SurfaceConfig) -> None:
         result = lab.compute(core.surface, now)
-        for name, column in zip(result.cells, st.columns(2), strict=True):
+        pictures = {
+            "plain": (result.plain, result.plain_wires),
+            "normalized": (result.normalized, result.normalized_wires),
+        }
+        for (name, (cells, wires)), column in zip(pictures.items(), st.columns(2), strict=True):
             word = t(f"batchnorm.series.{name}")
             with column:
                 lab.chart(
-                    charts.heatmap, result.cells[name], x="first", y="second", value="loss",
+                    charts.heatmap, cells, x="first", y="second", value="loss",
                     x_title=f"{t('batchnorm.surface.first')} · {word}",
                     y_title=t("batchnorm.surface.second"),
                     value_title=t("batchnorm.surface.loss"), domain=(-2.0, 2.0),
                     alt=t("batchnorm.surface.alt_cells", name=word),
                 )  # fmt: skip
                 lab.chart(
-                    charts.lines, result.wires[name], x="across", y="up", series="curve",
+                    charts.lines, wires, x="across", y="up", series="curve",
                     names={"wire": word}, paths=("wire",), x_title=t("batchnorm.surface.across"),
                     y_title=t("batchnorm.surface.up"), x_domain=(-1.5, 1.5), y_domain=(-0.8, 2.2),
                     alt=t("batchnorm.surface.alt_wires", name=word),

@@ -46,8 +46,10 @@ class SurfaceConfig(Config):
 class Surface:
     """Of both networks, on the same grid and scale."""
 
-    cells: dict[str, pd.DataFrame]  # by network: first, second, loss (log10, clipped)
-    wires: dict[str, pd.DataFrame]  # by network: across, up, curve: the surface as seen
+    plain: pd.DataFrame  # first, second, loss (log10, clipped): without normalization
+    normalized: pd.DataFrame
+    plain_wires: pd.DataFrame  # across, up, curve: the surface as seen
+    normalized_wires: pd.DataFrame
     sharp: dict[str, float]  # by network: highest loss at a tenth of the reach's square
 
 
@@ -58,8 +60,10 @@ def surface(config: SurfaceConfig) -> Surface:
     logs = {name: np.log10(np.clip(grid, *LOSSES)) for name, grid in grids.items()}
     middle = slice(GRID // 2 - 2, GRID // 2 + 3)
     return Surface(
-        cells={name: _cells(axis, grid) for name, grid in logs.items()},
-        wires={name: _wires(grid, config.angle) for name, grid in logs.items()},
+        plain=_cells(axis, logs["plain"]),
+        normalized=_cells(axis, logs["normalized"]),
+        plain_wires=_wires(logs["plain"], config.angle),
+        normalized_wires=_wires(logs["normalized"], config.angle),
         sharp={name: float(grid[middle, middle].max()) for name, grid in grids.items()},
     )
 
