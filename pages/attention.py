@@ -50,8 +50,7 @@ def heads(config: core.HeadsConfig) -> None:
     except core.NoWord:
         st.error(t("attention.heads.no_word"))
         return
-    if result.notice:
-        st.warning(t(f"app.encoder.{result.notice.code}", detail=lab.quoted(result.notice.detail)))
+    lab.encoder_notice(result.notice)
     if result.unknown:
         tokens = ", ".join(lab.quoted(token) for token in result.unknown)
         st.warning(t("attention.heads.unknown", tokens=tokens))

@@ -61,7 +61,12 @@ def angles(config: core.AnglesConfig) -> None:
 
 def words(config: core.WordsConfig) -> None:
     """Rows of a trained word embedding beside the law for no preferred direction."""
-    result = lab.compute(core.words, config)
+    try:
+        result = lab.compute(core.words, config)
+    except core.TooFewWords:
+        st.error(t("initialization.words.too_few", model=lab.quoted(config.model)))
+        return
+    lab.encoder_notice(result.notice)
     mean = pretty(result.mean, 4)
     lab.chart(
         charts.lines, result.densities, x="x", y="value", series="curve",
@@ -83,7 +88,9 @@ def words(config: core.WordsConfig) -> None:
         )
     )
     lab.table(result.closest, SLUG, digits=3)
-    st.caption(t("initialization.words.source"))
+    licence = result.licence or t("initialization.words.no_licence")
+    name = lab.plain(result.encoder)
+    st.caption(t("initialization.words.source", model=name, licence=licence))
 
 
 def meters(config: core.MetersConfig) -> None:

@@ -74,9 +74,7 @@ def plan(config: core.PlanConfig) -> None:
 
 def _said(result: core.Plan) -> None:
     """Who made the vectors, and what it could not read."""
-    if result.notice:
-        detail = lab.quoted(result.notice.detail)
-        st.warning(t(f"similarity.notice.{result.notice.code}", detail=detail))
+    lab.encoder_notice(result.notice)
     if result.unknown:
         st.warning(t("similarity.unknown", count=result.unknown, words=sum(map(len, result.words))))
     if result.truncated:

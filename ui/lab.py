@@ -12,6 +12,7 @@ import streamlit as st
 from streamlit.elements.lib.mutable_popover_container import PopoverContainer
 
 from core.claims import all_claims
+from core.encoders import Notice
 from core.knobs import Config, Knob, knobs
 from core.numerics import NoConvergence
 from core.topics import topic
@@ -181,6 +182,12 @@ def _claims(slug: str) -> None:
         for claim in all_claims():
             if claim.topic == slug:
                 ledger.row(claim)
+
+
+def encoder_notice(notice: Notice | None) -> None:
+    """What a reader has to know of the encoder that came, if anything."""
+    if notice:
+        st.warning(t(f"app.encoder.{notice.code}", detail=quoted(notice.detail)))
 
 
 def equations(slug: str) -> None:

@@ -105,7 +105,7 @@ from core.initialization.training import (
     starts,
 )
 from core.initialization.wide import wide_net
-from core.initialization.words import Words, WordsConfig, word_vectors, words
+from core.initialization.words import TooFewWords, Words, WordsConfig, word_vectors, words
 
 TASKS = {"network": TRAINING, "region": MAP}
 
@@ -143,6 +143,7 @@ __all__ = [
     "StabilityConfig",
     "Starts",
     "StartsConfig",
+    "TooFewWords",
     "TrainConfig",
     "Words",
     "WordsConfig",

@@ -3,12 +3,14 @@
 import importlib
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy.spatial.distance import pdist
 
 from core import initialization as core
+from core.encoders import EMBEDDED, Notice, TokenEncoder, TokenVectors
 
 module = importlib.import_module("core.initialization.words")
 
@@ -53,12 +55,58 @@ def test_claim_of_the_page_word_vectors_prefer_directions_also_without_their_mea
     assert max(plain.within, centered.within) < plain.expected_within - 0.1
 
 
+class Speaker(TokenEncoder):
+    """Knows English letters alone, each a piece with its code as a vector."""
+
+    def __init__(self, name: str = "speaker") -> None:
+        notice = Notice("model-not-found", "nobody") if name == EMBEDDED else None
+        fields = {"name": name, "licence": None, "notice": notice, "_model": 0, "_tokenizer": 0}
+        for field, value in fields.items():
+            object.__setattr__(self, field, value)
+
+    def encode_many(self, texts: Any, **options: Any) -> list[TokenVectors]:
+        assert options == {"contextual": False}
+        return [self._letters(text) for text in texts]
+
+    def _letters(self, text: str) -> TokenVectors:
+        codes = np.array([ord(letter) for letter in text], dtype=np.float32)
+        vectors = np.stack([np.cos(codes), np.sin(codes), codes % 7], axis=1)
+        return TokenVectors(tuple(text), vectors, codes < 128, False, codes < 0)
+
+
+def test_another_encoder_s_words_are_the_means_of_their_pieces(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "encoder", lambda name: Speaker())
+    by_language, _ = core.word_vectors()
+    english = by_language["en"]
+    codes = [np.array([ord(letter) for letter in word]) for word in english]
+    rows = [np.stack([np.cos(c), np.sin(c), c % 7], axis=1).mean(axis=0) for c in codes]
+    angles = np.degrees(np.arccos(np.clip(1 - pdist(np.stack(rows), "cosine"), -1, 1)))
+    found = core.words(core.WordsConfig(language="both", model="speaker"))
+    assert found.count == len(english)  # what it does not know is left out
+    assert found.mean == pytest.approx(angles.mean(), abs=1e-4)
+    assert (found.encoder, found.licence, found.dim) == ("speaker", None, 3)
+    with pytest.raises(core.TooFewWords, match="knows 0 of"):
+        core.words(core.WordsConfig(language="zh", model="speaker"))
+
+
+def test_where_the_encoder_that_ships_stands_in_its_shipped_vectors_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "encoder", lambda name: Speaker(EMBEDDED))
+    found, plain = (core.words(core.WordsConfig(model=name)) for name in ("nobody", ""))
+    assert (found.mean, found.encoder) == (plain.mean, plain.encoder)
+    assert found.notice is not None
+    assert plain.notice is None
+
+
 @pytest.fixture
 def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("words.json", "words.safetensors"):
         (tmp_path / name).write_bytes((module.FOLDER / name).read_bytes())
     monkeypatch.setattr(module, "FOLDER", tmp_path)
-    core.word_vectors.cache_clear()
+    module._files.cache_clear()
     return tmp_path
 
 
@@ -73,4 +121,4 @@ def test_damaged_vectors_are_refused_in_words(copy: Path) -> None:
     (copy / "words.json").unlink()
     with pytest.raises(ValueError, match=r"words\.json is missing"):
         core.word_vectors()
-    core.word_vectors.cache_clear()
+    module._files.cache_clear()
