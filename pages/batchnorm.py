@@ -276,7 +276,7 @@ def sweep(config: core.SweepConfig) -> None:
 
 def shift(config: core.NoiseConfig) -> None:
     """Noise after normalization: more shift, still good training."""
-    if not jobs.ready_all(core.TRAINING, list(config.trainings.values())):
+    if not jobs.ready_all(core.TRAINING, list(config.trainings.values()), place="shift"):
         return
     result = lab.compute(core.shift, config)
     left, right = st.columns(2)

@@ -29,10 +29,13 @@ def ready(task: Task, config: Config) -> bool:
     return ready_all(task, [config])
 
 
-def ready_all(task: Task, configs: Sequence[Config], draw: Live | None = None) -> bool:
+def ready_all(
+    task: Task, configs: Sequence[Config], draw: Live | None = None, *, place: str = "page"
+) -> bool:
     """The same of several models that one picture needs: one offer, trained beside each other.
 
-    While they train, `draw` shows their curves together, one a config, as far as they are.
+    While they train, `draw` shows their curves together, one a config, as far as they are. A second
+    panel of a page that offers models of the same task needs a `place` of its own.
     """
     missing = [config for config in configs if not library.has(task.key(config))]
     if not missing:
@@ -42,9 +45,9 @@ def ready_all(task: Task, configs: Sequence[Config], draw: Live | None = None) -
     with st.container(border=True):
         if running:
             st.markdown(_say(task, "trains"))
-            _watch(partial(_train_together, task, configs, running, draw))
+            _watch(partial(_train_together, task, configs, running, draw, place))
         else:
-            _offer(task, missing, found[0])
+            _offer(task, missing, found[0], place)
     return False
 
 
@@ -75,13 +78,13 @@ def listing() -> None:
 
 
 def _train_together(
-    task: Task, configs: Sequence[Config], running: Sequence[Job], draw: Live | None
+    task: Task, configs: Sequence[Config], running: Sequence[Job], draw: Live | None, place: str
 ) -> None:
     """Each job's progress; the curves together if there is a way, else that of a job alone."""
     if draw:
         draw([_curve(task, config) for config in configs])
     for job in running:
-        _progress(job, "page", with_curve=draw is None and len(running) == 1)
+        _progress(job, place, with_curve=draw is None and len(running) == 1)
 
 
 def _curve(task: Task, config: Config) -> Curve:
@@ -93,7 +96,7 @@ def _curve(task: Task, config: Config) -> Curve:
     return kept.meta["curve"] if kept else []
 
 
-def _offer(task: Task, configs: Sequence[Config], last: Job | None) -> None:
+def _offer(task: Task, configs: Sequence[Config], last: Job | None, place: str) -> None:
     if seen.in_a_browser():
         engine.warm()
     st.markdown(_ending(last) if last else _say(task, "untrained"))
@@ -104,7 +107,7 @@ def _offer(task: Task, configs: Sequence[Config], last: Job | None) -> None:
     st.button(
         _say(task, "go_on" if last else "train"),
         icon=":material/model_training:",
-        key=f"_train.{task.name}",
+        key=f"_train.{task.name}" if place == "page" else f"_train.{task.name}.{place}",
         on_click=_start_all,
         args=(task, configs),
     )
