@@ -64,6 +64,7 @@ TOPICS: tuple[Topic, ...] = (
             _arxiv("Ioffe & Szegedy 2015", "1502.03167"),
             _arxiv("Santurkar et al. 2018", "1805.11604"),
         ),
+        equations=16,
     ),
     Topic(
         "attention",

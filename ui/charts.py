@@ -118,7 +118,7 @@ COLORS: Mapping[str, str] = {
     "density": BLUE,
     "loss": GRAY,
     "closed": BLUE,
-    "plain": GREEN,
+    "proportional": GREEN,
     "clip": GRAY,
     "guided": GREEN,
     "mixed": BLUE,
@@ -140,6 +140,25 @@ COLORS: Mapping[str, str] = {
     "estimate": VERMILION,
     "truth": GREEN,
     "guide": PINK,
+    "plain": VERMILION,
+    "normalized": BLUE,
+    "noisy": GREEN,
+    "edge": GRAY,
+    "level": GRAY,
+    "gap": BLUE,
+    "raw": VERMILION,
+    "centered": GREEN,
+    "rms": PINK,
+    "standardized": BLUE,
+    "whitened": OLIVE,
+    "smoothness": VERMILION,
+    "factor": BLUE,
+    "none": VERMILION,
+    "batch-before": GREEN,
+    "batch-after": BLUE,
+    "layer-after": PINK,
+    "wire": BLUE,
+    "eval": VERMILION,
 }
 HEIGHT = 360
 TALL = 450  # of a matrix with long names on two sides
@@ -176,6 +195,7 @@ def lines(
     names: Mapping[str, str] | None = None,
     x_scale: ScaleKind = "linear",
     y_scale: ScaleKind = "linear",
+    x_domain: tuple[float, float] | None = None,
     y_domain: tuple[float, float] | None = None,
     points: tuple[str, ...] = (),
     paths: tuple[str, ...] = (),
@@ -190,8 +210,8 @@ def lines(
     """
     gaps = bool(table[y].isna().any())  # looking for them in the browser takes time
     spec = _lines(
-        x, y, x_title, y_title, series, _pairs(names), x_scale, y_scale, y_domain, points, paths,
-        band, gaps,
+        x, y, x_title, y_title, series, _pairs(names), x_scale, y_scale, x_domain, y_domain, points,
+        paths, band, gaps,
     )  # fmt: skip
     curves = table if series is None else table[~table[series].isin([*points, *paths])]
     return Figure(spec, {"table": table, "places": _places(curves, x, y, series)})
@@ -382,12 +402,15 @@ def image_grid(
 @lru_cache(maxsize=512)
 def _lines(
     x: str, y: str, x_title: str, y_title: str, series: str | None, names: tuple,
-    x_scale: ScaleKind, y_scale: ScaleKind, y_domain: tuple[float, float] | None,
-    points: tuple[str, ...], paths: tuple[str, ...], band: tuple[str, str] | None, gaps: bool,
+    x_scale: ScaleKind, y_scale: ScaleKind, x_domain: tuple[float, float] | None,
+    y_domain: tuple[float, float] | None, points: tuple[str, ...], paths: tuple[str, ...],
+    band: tuple[str, str] | None, gaps: bool,
 ) -> dict[str, Any]:  # fmt: skip
+    reach: dict[str, Any] = {"domain": list(x_domain)} if x_domain else {}
+    reach |= {"constant": 0.1} if x_scale == "symlog" else {}
     across = alt.X(
         x, type="quantitative", title=x_title, axis=_axis(x_scale),
-        scale=alt.Scale(type=x_scale, nice=False, padding=6 if points else 0),
+        scale=alt.Scale(type=x_scale, nice=False, padding=6 if points else 0, **reach),
     )  # fmt: skip
     up = _up(y, y_title, y_scale, y_domain)
     drawn = tuple(pair for pair in names if pair[0] not in (*points, *paths))

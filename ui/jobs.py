@@ -1,6 +1,6 @@
 """Trainings as a reader sees them: the offer, the progress, the same list on every page."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import streamlit as st
@@ -18,20 +18,36 @@ from ui.numbers import pretty
 EVERY = 0.5  # seconds between two looks at a running job
 _RUNNING = "_running"  # keys of the jobs that ran when the page was drawn
 
+Curve = Sequence[Mapping[str, float]]  # a training's metrics, snapshot by snapshot
+Live = Callable[[Sequence[Curve]], None]
+
 _sessions: set[str] = set()  # of the pages that are open
 
 
 def ready(task: Task, config: Config) -> bool:
     """Whether the model is there. If not, draw the offer to train it, or how far that is."""
-    if library.has(task.key(config)):
+    return ready_all(task, [config])
+
+
+def ready_all(
+    task: Task, configs: Sequence[Config], draw: Live | None = None, *, place: str = "page"
+) -> bool:
+    """The same of several models that one picture needs: one offer, trained beside each other.
+
+    While they train, `draw` shows their curves together, one a config, as far as they are. A second
+    panel of a page that offers models of the same task needs a `place` of its own.
+    """
+    missing = [config for config in configs if not library.has(task.key(config))]
+    if not missing:
         return True
-    job = jobs.find(task, config)
+    found = [jobs.find(task, config) for config in missing]
+    running = [job for job in found if job and job.active]
     with st.container(border=True):
-        if job and job.active:
+        if running:
             st.markdown(_say(task, "trains"))
-            _watch(partial(_progress, job, "page", with_curve=True))
+            _watch(partial(_train_together, task, configs, running, draw, place))
         else:
-            _offer(task, config, job)
+            _offer(task, missing, found[0], place)
     return False
 
 
@@ -61,7 +77,26 @@ def listing() -> None:
                 st.markdown(_ending(job))
 
 
-def _offer(task: Task, config: Config, last: Job | None) -> None:
+def _train_together(
+    task: Task, configs: Sequence[Config], running: Sequence[Job], draw: Live | None, place: str
+) -> None:
+    """Each job's progress; the curves together if there is a way, else that of a job alone."""
+    if draw:
+        draw([_curve(task, config) for config in configs])
+    for job in running:
+        _progress(job, place, with_curve=draw is None and len(running) == 1)
+
+
+def _curve(task: Task, config: Config) -> Curve:
+    """Of a training that runs, or of one that is done."""
+    job = jobs.find(task, config)
+    if job and job.active:
+        return job.curve
+    kept = library.find(task.key(config))
+    return kept.meta["curve"] if kept else []
+
+
+def _offer(task: Task, configs: Sequence[Config], last: Job | None, place: str) -> None:
     if seen.in_a_browser():
         engine.warm()
     st.markdown(_ending(last) if last else _say(task, "untrained"))
@@ -72,10 +107,15 @@ def _offer(task: Task, config: Config, last: Job | None) -> None:
     st.button(
         _say(task, "go_on" if last else "train"),
         icon=":material/model_training:",
-        key=f"_train.{task.name}",
-        on_click=start,
-        args=(task, config),
+        key=f"_train.{task.name}" if place == "page" else f"_train.{task.name}.{place}",
+        on_click=_start_all,
+        args=(task, configs),
     )
+
+
+def _start_all(task: Task, configs: Sequence[Config]) -> None:
+    for config in configs:
+        start(task, config)
 
 
 def _say(task: Task, name: str, **values: str) -> str:

@@ -68,7 +68,7 @@ def first(config: FirstConfig) -> First:
     some = KAPPAS[::5]
     curves = {
         "closed": (KAPPAS, shrinkage(KAPPAS, dim)),
-        "plain": (KAPPAS, np.where(KAPPAS / (dim + 2) < 1.5, KAPPAS / (dim + 2), np.nan)),
+        "proportional": (KAPPAS, np.where(KAPPAS / (dim + 2) < 1.5, KAPPAS / (dim + 2), np.nan)),
         "clip": (KAPPAS, np.ones_like(KAPPAS)),
         "sample": (some, [drawn_length(dim, float(k), config.seed)[0] for k in some]),
     }

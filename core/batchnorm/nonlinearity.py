@@ -1,0 +1,43 @@
+"""How nonlinear an activation is on normal inputs, and how steep it can be.
+
+Source: https://kexue.fm/archives/6992, sections 2.2 and 2.4.
+"""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+SLOPES: Mapping[str, Callable[[Tensor], Tensor]] = {
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+    "relu": torch.relu,
+    "gelu": F.gelu,
+    "silu": F.silu,
+    "squared-relu": lambda x: torch.relu(x).square(),
+}
+
+
+def largest_slope(activation: str) -> float:
+    """The largest |g'| on [-50, 50], by autograd on a grid of a thousandth."""
+    x = torch.linspace(-50, 50, 100_001, dtype=torch.float64).requires_grad_()
+    (slope,) = torch.autograd.grad(SLOPES[activation](x).sum(), x)
+    return float(slope.abs().max())
+
+
+def nonlinear_share(activation: str, std: float) -> float:
+    """Share of the variance of g(s z), z ~ N(0, 1), that no straight line in z explains.
+
+    By the trapezoidal rule on |z| <= 12. Raises ValueError for a deviation of 0 or less.
+    """
+    if not std > 0:
+        raise ValueError(f"std is {std}, but must be above 0")
+    z = torch.linspace(-12, 12, 24_001, dtype=torch.float64)
+    density = torch.exp(-(z**2) / 2) / np.sqrt(2 * np.pi) * (z[1] - z[0])
+    g = SLOPES[activation](std * z)
+    mean = (density * g).sum()
+    variance = (density * (g - mean).square()).sum()
+    slope = (density * g * z).sum()
+    return float(1 - slope.square() / variance)

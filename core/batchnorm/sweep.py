@@ -1,0 +1,204 @@
+"""Which learning rates train which network: normalization, its place, and the inputs' scale.
+
+One row of the map is one task, so rows can be made beside each other. Four hidden layers of 48 on
+the synthetic data, 400 steps of batches of 64, three seeds; the loss is of the whole training set,
+with its own statistics where there is normalization.
+
+`python scripts/sweep_learning_rates.py` makes what ships.
+
+Source: https://kexue.fm/archives/6992, section 2.5.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import product
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor
+
+from core import library
+from core.batchnorm.data import load
+from core.batchnorm.training import LIMIT, TrainConfig, build, descend
+from core.knobs import Choice, Config, Range
+from core.runs import trained
+from core.store import Tensors
+from core.training import Snapshot, Task
+
+RATES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+SEEDS = 3
+CELLS = tuple(product(RATES, range(SEEDS)))
+VARIANTS: Mapping[str, tuple[str, str]] = {
+    "none": ("none", "after"),
+    "center-before": ("center", "before"),
+    "center-after": ("center", "after"),
+    "rms-before": ("rms", "before"),
+    "rms-after": ("rms", "after"),
+    "batch-before": ("batch", "before"),
+    "batch-after": ("batch", "after"),
+    "layer-before": ("layer", "before"),
+    "layer-after": ("layer", "after"),
+    "rms-norm-before": ("rms-norm", "before"),
+    "rms-norm-after": ("rms-norm", "after"),
+    "group-after": ("group", "after"),
+}
+
+
+@dataclass(frozen=True)
+class RowConfig(Config):
+    """One row: a network, its inputs, the first of three seeds."""
+
+    variant: Annotated[str, Choice(*VARIANTS)] = "none"
+    activation: Annotated[str, Choice("relu", "tanh")] = "relu"
+    standardized: bool = False
+    seed: Annotated[int, Range(0, 9)] = 0
+
+
+@dataclass(frozen=True)
+class SweepConfig(Config):
+    """A map: every variant under the same conditions."""
+
+    activation: Annotated[str, Choice("relu", "tanh")] = "relu"
+    standardized: bool = False
+    seed: Annotated[int, Range(0, 9)] = 0
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Final losses in nats, a mean over the seeds that did not diverge at all."""
+
+    table: pd.DataFrame  # rate, variant, loss (log10, DIVERGED where any seed did), diverged: count
+    best: pd.DataFrame  # variant, loss, low, high: two standard errors, rate; raw beside standard
+    gap: float  # after over before, best losses of batch normalization
+    widest: dict[str, float]  # the largest rate that trains, by variant
+
+
+DIVERGED = 1.0  # log10 of the loss that stands for a run that diverged
+
+
+def final_loss(config: TrainConfig) -> float:
+    """Loss of the whole training set after a training; infinite if it diverged."""
+    generator = Generator().manual_seed(config.seed)
+    model = build(config, generator)
+    optimizer = torch.optim.SGD(model.parameters(), lr=config.lr)
+    for _ in range(config.steps):
+        if not descend(model, optimizer, config, generator) < LIMIT:
+            return math.inf
+    split = load(config.data, "train", config.standardized)
+    with torch.no_grad():
+        loss = float(F.cross_entropy(model(split.x), split.y))
+    return loss if loss < LIMIT else math.inf
+
+
+def cell(config: RowConfig, rate: float, seed: int) -> TrainConfig:
+    """The training behind a cell."""
+    norm, placement = VARIANTS[config.variant]
+    return TrainConfig(
+        data="synthetic", norm=norm, placement=placement, activation=config.activation,
+        standardized=config.standardized, lr=rate, seed=SEEDS * config.seed + seed,
+    )  # fmt: skip
+
+
+def train_row(config: RowConfig, state: Tensors | None = None) -> Iterator[Snapshot]:
+    """One training after the other; the losses are what is kept, infinite where one diverged."""
+    losses = state["loss"].tolist() if state else []
+    for rate, seed in CELLS[len(losses) :]:
+        losses.append(final_loss(cell(config, rate, seed)))
+        keep = partial(_kept, tuple(losses))
+        yield Snapshot(
+            done=len(losses),
+            total=len(CELLS),
+            metrics={"loss": min(losses[-1], LIMIT)},
+            weights=keep,
+            state=keep,
+        )
+
+
+def _kept(losses: tuple[float, ...]) -> Tensors:
+    return {"loss": torch.tensor(losses)}
+
+
+ROW = Task("batchnorm.row", 1, RowConfig, lambda config: load("synthetic").digest, train_row)
+
+
+def rows(config: SweepConfig) -> list[RowConfig]:
+    """The rows of a map."""
+    return [
+        RowConfig(variant, config.activation, config.standardized, config.seed)
+        for variant in VARIANTS
+    ]
+
+
+def losses(config: RowConfig) -> Tensor:
+    """Final losses of a row, [rates, seeds]; it is made first, if it never was."""
+    return trained(ROW, config).tensors["loss"].double().reshape(len(RATES), SEEDS)
+
+
+def sweep(config: SweepConfig) -> Sweep:
+    """The map, and the best of every row with raw and with standardized inputs, as far as known."""
+    found = {row.variant: losses(row) for row in rows(config)}
+    other = replace(config, standardized=not config.standardized)
+    known = {row.variant: losses(row) for row in rows(other) if library.has(ROW.key(row))}
+    table = pd.concat([_cells(name, kept) for name, kept in found.items()], ignore_index=True)
+    here, there = ("standardized", "raw") if config.standardized else ("raw", "standardized")
+    parts = [(here, found), (there, known)]
+    best = [_best(name, kept, side) for side, part in parts for name, kept in part.items()]
+    batch = {side: best_loss(found[f"batch-{side}"]) for side in ("before", "after")}
+    return Sweep(
+        table=table,
+        best=pd.DataFrame(best),
+        gap=batch["after"] / batch["before"],
+        widest={name: widest(kept) for name, kept in found.items()},
+    )
+
+
+def learning_rate_sweep(config: SweepConfig) -> pd.DataFrame:
+    """Every training of a map: variant, rate, seed (0 to 2), loss; infinite where it diverged."""
+    parts = []
+    for row in rows(config):
+        found = losses(row)
+        parts += [
+            {"variant": row.variant, "rate": rate, "seed": k, "loss": float(found[i, k])}
+            for i, rate in enumerate(RATES)
+            for k in range(SEEDS)
+        ]
+    return pd.DataFrame(parts)
+
+
+def best_loss(found: Tensor) -> float:
+    """The least mean over seeds among the rates."""
+    return float(found.mean(1).min())
+
+
+def widest(found: Tensor, chance: float = math.log(2)) -> float:
+    """The largest rate with which every seed ends below three quarters of chance."""
+    good = (found < 0.75 * chance).all(1).nonzero()
+    return RATES[int(good[-1])] if len(good) else 0.0
+
+
+def _cells(name: str, found: Tensor) -> pd.DataFrame:
+    mean = found.mean(1)
+    logs = torch.where(mean.isfinite(), mean.log10(), DIVERGED).clamp(max=DIVERGED)
+    return pd.DataFrame(
+        {
+            "rate": [f"{rate:g}" for rate in RATES],
+            "variant": name,
+            "loss": logs.numpy(),
+            "diverged": (~found.isfinite()).sum(1).numpy(),
+        }
+    )
+
+
+def _best(name: str, found: Tensor, inputs: str) -> dict[str, object]:
+    at = int(found.mean(1).argmin())
+    mean, error = float(found[at].mean()), float(found[at].std() / np.sqrt(SEEDS))
+    low, high = mean - 2 * error, mean + 2 * error
+    return {
+        "variant": name, "inputs": inputs, "loss": mean, "low": low, "high": high,
+        "rate": RATES[at],
+    }  # fmt: skip

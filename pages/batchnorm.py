@@ -1,0 +1,398 @@
+"""What does Batch Normalization do to the landscape? (post 6992)"""
+
+from ui.frame import ensure_frame
+
+ensure_frame()  # before the imports below: on a cold start the title stands while they run
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import streamlit as st
+
+from core import batchnorm as core
+from ui import cards, charts, jobs, lab
+from ui.i18n import t
+from ui.numbers import latex, pretty
+
+SLUG = "batchnorm"
+
+
+def series(table: Any, column: str = "curve") -> dict[str, str]:
+    """The codes of a column with the reader's words for them."""
+    return {code: t(f"batchnorm.series.{code}") for code in table[column].unique()}
+
+
+def by_step(table: Any, y: str, title: str, alt: str, **options: Any) -> None:
+    """Curves over the steps of a training."""
+    lab.chart(
+        charts.lines, table, x="step", y=y, series="curve", names=series(table),
+        x_title=t("batchnorm.step"), y_title=title, alt=alt, **options,
+    )  # fmt: skip
+
+
+def valley(config: core.ValleyConfig) -> None:
+    """One weight, one bias: the contours move with the input, and descent breaks at 2/L."""
+    result = lab.compute(core.valley, config)
+    left, right = st.columns(2)
+    with left:
+        lab.chart(
+            charts.lines, result.picture, x="w", y="b", series="curve",
+            names=series(result.picture), paths=("level", "path"), x_title=t("batchnorm.valley.w"),
+            y_title=t("batchnorm.valley.b"), x_domain=(-3.0, 3.0), y_domain=(-3.0, 3.0),
+            alt=t("batchnorm.valley.alt_contours", condition=condition(result.smoothness)),
+        )  # fmt: skip
+    with right:
+        lab.chart(
+            charts.lines, result.breaking, x="multiple", y="gap", series="curve",
+            names=series(result.breaking), points=("own",), x_title=t("batchnorm.valley.multiple"),
+            y_title=t("batchnorm.valley.gap"), y_scale="log", y_domain=(1e-12, 1e6),
+            alt=t("batchnorm.valley.alt_breaking"),
+        )  # fmt: skip
+    found = result.smoothness
+    lab.formula(
+        SLUG, "valley" if config.bias else "valley-flat", largest=latex(found.largest, 4),
+        limit=latex(result.limit, 4), product=latex(config.learning_rate * found.largest, 4),
+        condition=latex(found.condition_number, 4),
+    )  # fmt: skip
+    said = "found" if result.descends else "broken"
+    st.markdown(
+        t(
+            f"batchnorm.valley.{said}",
+            rate=pretty(config.learning_rate),
+            limit=pretty(result.limit, 4),
+            least=pretty(found.smallest, 3),
+            gap=pretty(result.gap, 3),
+        )
+    )
+
+
+def condition(smoothness: core.Smoothness) -> str:
+    """The condition number in words."""
+    return pretty(smoothness.condition_number, 3)
+
+
+def scales(config: core.ScalesConfig) -> None:
+    """What the post's bound sees, and what decides."""
+    result = lab.compute(core.scales, config)
+    left, right = st.columns(2)
+    with left:
+        lab.chart(
+            charts.lines, result.losses, x="step", y="gap", series="curve",
+            names=series(result.losses), x_title=t("batchnorm.step"),
+            y_title=t("batchnorm.scales.gap"), y_scale="log", y_domain=(1e-6, 1.0),
+            alt=t("batchnorm.scales.alt_losses"),
+        )  # fmt: skip
+    with right:
+        lab.chart(
+            charts.lines, result.laws, x="scale", y="value", series="curve",
+            names=series(result.laws), x_title=t("batchnorm.scales.times"),
+            y_title=t("batchnorm.scales.relative"), x_scale="log", y_scale="log",
+            alt=t("batchnorm.scales.alt_laws"),
+        )  # fmt: skip
+    lab.formula(SLUG, "scales", ratio=latex(result.same_trace, 4))
+    lab.table(result.table, SLUG, digits=4)
+    st.markdown(
+        t(
+            "batchnorm.scales.found",
+            ratio=pretty(result.same_trace, 3),
+            agreement=pretty(result.agreement, 2),
+        )
+    )
+
+
+def training(config: core.CompareConfig) -> None:
+    """A normalized network beside the plain one."""
+    config, ready = trainable(config), False
+    trainings = config.trainings
+    ready = jobs.ready_all(core.TRAINING, list(trainings.values()), together(tuple(trainings)))
+    result = lab.compute(core.compare if ready else core.shipped, config)
+    left, right = st.columns(2)
+    with left:
+        by_step(
+            result.losses, "loss", t("batchnorm.training.loss"),
+            t("batchnorm.training.alt_losses"), y_scale="log",
+        )  # fmt: skip
+        by_step(
+            result.landscape, "smoothness", t("batchnorm.training.smoothness"),
+            t("batchnorm.training.alt_smoothness"), y_scale="log",
+        )  # fmt: skip
+    with right:
+        by_step(
+            result.sharpness, "value", t("batchnorm.training.sharpness"),
+            t("batchnorm.training.alt_sharpness"), y_scale="log",
+        )  # fmt: skip
+        lab.chart(
+            charts.lines, result.updates, x="layer", y="value", series="curve",
+            names=series(result.updates), x_title=t("batchnorm.training.layer"),
+            y_title=t("batchnorm.training.update"), y_scale="log",
+            alt=t("batchnorm.training.alt_updates"),
+        )  # fmt: skip
+    for name, run in result.runs.items():
+        st.markdown(ending(name, run, result.rate))
+    shown = config if ready else core.CompareConfig()
+    st.caption(cards.settings(core.TRAINING.name, shown.trainings["normalized"]))
+
+
+def trainable(config: core.CompareConfig) -> core.CompareConfig:
+    """The asked settings where they fit together and the data is here; else a word, the default."""
+    if not core.available(config.data):
+        st.warning(t("batchnorm.training.no_data", data=t(f"batchnorm.options.{config.data}")))
+        return core.CompareConfig()
+    try:
+        return config if config.trainings else core.CompareConfig()
+    except ValueError:
+        st.warning(t("batchnorm.training.misfit"))
+        return core.CompareConfig()
+
+
+def together(names: Sequence[str]) -> Callable[[Sequence[Sequence[Mapping[str, float]]]], None]:
+    """How the curves of trainings that run are drawn."""
+
+    def draw(curves: Sequence[Sequence[Mapping[str, float]]]) -> None:
+        table = core.live(dict(zip(names, curves, strict=True)))
+        if table["step"].nunique() > 1:
+            figure = charts.lines(
+                table, x="step", y="loss", series="curve", names=series(table),
+                x_title=t("batchnorm.step"), y_title=t("batchnorm.training.loss"), y_scale="log",
+            )  # fmt: skip
+            spec = {**figure.spec, "datasets": dict(figure.tables), "height": 220}
+            st.vega_lite_chart(spec, alt=t("batchnorm.training.alt_losses"), width="stretch")
+
+    return draw
+
+
+def ending(name: str, run: core.Run, rate: float) -> str:
+    """How a training ended, in a sentence."""
+    word = t(f"batchnorm.series.{name}")
+    if run.diverged:
+        return t(
+            "batchnorm.training.diverged", name=word, reached=pretty(run.reached, 3),
+            step=run.diverged, limit=pretty(run.limit, 3), rate=pretty(rate),
+        )  # fmt: skip
+    return t(
+        "batchnorm.training.found", name=word, loss=pretty(run.loss, 3),
+        accuracy=f"{100 * run.accuracy:.1f}", sharpness=pretty(run.sharpness, 3),
+        edge=pretty(2 / rate, 3),
+    )  # fmt: skip
+
+
+def curvature(config: core.CurvatureConfig) -> None:
+    """Before the first step: the initialization decides."""
+    result = lab.compute(core.curvature, config)
+    left, right = st.columns(2)
+    with left:
+        lab.chart(
+            charts.lines, result.smoothness, x="rate", y="value", series="curve",
+            names=series(result.smoothness), x_title=t("batchnorm.curvature.rate"),
+            y_title=t("batchnorm.training.smoothness"), x_scale="log", y_scale="log",
+            alt=t("batchnorm.curvature.alt_smoothness"),
+        )  # fmt: skip
+    with right:
+        lab.chart(
+            charts.lines, result.density, x="place", y="density",
+            x_title=t("batchnorm.curvature.eigenvalue"),
+            y_title=t("batchnorm.curvature.density"), x_scale="symlog", y_scale="log",
+            y_domain=(1e-5, 10.0),
+            alt=t("batchnorm.curvature.alt_density", largest=pretty(result.largest, 3)),
+        )  # fmt: skip
+    st.markdown(
+        t(
+            "batchnorm.curvature.found",
+            name=t(f"batchnorm.series.{config.spectrum}"),
+            least=pretty(result.least, 3),
+            largest=pretty(result.largest, 3),
+        )
+    )
+    lab.table(result.table, SLUG, digits=3)
+
+
+def surface(config: core.SurfaceConfig) -> None:
+    """The loss around both trained networks, on one scale."""
+
+    def draw(now: core.SurfaceConfig) -> None:
+        result = lab.compute(core.surface, now)
+        pictures = {
+            "plain": (result.plain, result.plain_wires),
+            "normalized": (result.normalized, result.normalized_wires),
+        }
+        for (name, (cells, wires)), column in zip(pictures.items(), st.columns(2), strict=True):
+            word = t(f"batchnorm.series.{name}")
+            with column:
+                lab.chart(
+                    charts.heatmap, cells, x="first", y="second", value="loss",
+                    x_title=f"{t('batchnorm.surface.first')} · {word}",
+                    y_title=t("batchnorm.surface.second"),
+                    value_title=t("batchnorm.surface.loss"), domain=(-2.0, 2.0),
+                    alt=t("batchnorm.surface.alt_cells", name=word),
+                )  # fmt: skip
+                lab.chart(
+                    charts.lines, wires, x="across", y="up", series="curve",
+                    names={"wire": word}, paths=("wire",), x_title=t("batchnorm.surface.across"),
+                    y_title=t("batchnorm.surface.up"), x_domain=(-1.5, 1.5), y_domain=(-0.8, 2.2),
+                    alt=t("batchnorm.surface.alt_wires", name=word),
+                )  # fmt: skip
+
+    lab.player(SLUG, config, "angle", draw)
+    sharp = lab.memo(core.surface)(config).sharp
+    st.markdown(
+        t(
+            "batchnorm.surface.found",
+            plain=pretty(sharp["plain"], 3),
+            normalized=pretty(sharp["normalized"], 3),
+        )
+    )
+
+
+def sweep(config: core.SweepConfig) -> None:
+    """Which rates train which network; and what standardizing the inputs leaves of it."""
+    if not jobs.ready_all(core.ROW, core.rows(config)):
+        return
+    result = lab.compute(core.sweep, config)
+    left, right = st.columns(2)
+    with left:
+        lab.chart(
+            charts.heatmap, result.table, x="rate", y="variant", value="loss",
+            x_title=t("batchnorm.sweep.rate"), y_title=t("batchnorm.sweep.variant"),
+            value_title=t("batchnorm.sweep.loss"), domain=(-2.0, 1.0), near=True,
+            names=series(result.table, "variant"), alt=t("batchnorm.sweep.alt_map"),
+        )  # fmt: skip
+    with right:
+        lab.chart(
+            charts.ranked, result.best, x="loss", y="variant", series="inputs",
+            names=series(result.best, "variant"), series_names=series(result.best, "inputs"),
+            x_title=t("batchnorm.sweep.best"), y_title=t("batchnorm.sweep.variant"),
+            alt=t("batchnorm.sweep.alt_best"),
+        )  # fmt: skip
+    st.markdown(
+        t(
+            "batchnorm.sweep.found",
+            gap=pretty(result.gap, 3),
+            none=pretty(result.widest["none"]),
+            batch=pretty(result.widest["batch-before"]),
+        )
+    )
+
+
+def shift(config: core.NoiseConfig) -> None:
+    """Noise after normalization: more shift, still good training."""
+    if not jobs.ready_all(core.TRAINING, list(config.trainings.values()), place="shift"):
+        return
+    result = lab.compute(core.shift, config)
+    left, right = st.columns(2)
+    with left:
+        by_step(
+            result.shift, "value", t("batchnorm.shift.shift"), t("batchnorm.shift.alt_shift"),
+            y_scale="log",
+        )  # fmt: skip
+    with right:
+        by_step(
+            result.accuracy, "value", t("batchnorm.shift.accuracy"),
+            t("batchnorm.shift.alt_accuracy"), y_domain=(0.0, 1.0),
+        )  # fmt: skip
+    st.markdown(
+        t(
+            "batchnorm.shift.found",
+            **{f"{name}_shift": pretty(value, 2) for name, value in result.median.items()},
+            **{name: f"{100 * value:.1f}" for name, value in result.final.items()},
+        )
+    )
+
+
+def batches(config: core.BatchesConfig) -> None:
+    """The noise of small batches, and when eval breaks."""
+    if not jobs.ready(core.EVAL, config.training):
+        return
+    result = lab.compute(core.batches, config)
+    left, right = st.columns(2)
+    with left:
+        lab.chart(
+            charts.lines, result.noise, x="size", y="value", series="curve",
+            names=series(result.noise), points=("sample",), x_title=t("batchnorm.batches.size"),
+            y_title=t(f"batchnorm.batches.{config.view}"), x_scale="log", y_scale="log",
+            alt=t("batchnorm.batches.alt_noise"),
+        )  # fmt: skip
+    with right:
+        lab.chart(
+            charts.heatmap, result.accuracy, x="momentum", y="size", value="accuracy",
+            x_title=t("batchnorm.batches.momentum"), y_title=t("batchnorm.batches.size"),
+            value_title=t("batchnorm.shift.accuracy"), domain=(0.0, 1.0),
+            alt=t("batchnorm.batches.alt_map"),
+        )  # fmt: skip
+    lab.chart(
+        charts.lines, result.own, x="size", y="accuracy", series="curve",
+        names=series(result.own), x_title=t("batchnorm.batches.size"),
+        y_title=t("batchnorm.shift.accuracy"), x_scale="log", y_domain=(0.0, 1.0),
+        alt=t("batchnorm.batches.alt_own"),
+    )  # fmt: skip
+    st.markdown(
+        t(
+            "batchnorm.batches.found",
+            broken=f"{100 * result.broken:.0f}",
+            best=f"{100 * result.best:.0f}",
+        )
+    )
+
+
+lab.header(SLUG)
+lab.panel(
+    SLUG,
+    core.ValleyConfig,
+    valley,
+    presets={
+        "breaks": lambda now: core.ValleyConfig(learning_rate=0.95),
+        "standardized": lambda now: replace(now, mean=0.0, std=1.0),
+        "shifted": lambda now: core.ValleyConfig(mean=2.0, std=1.0, learning_rate=0.3),
+        "large": lambda now: core.ValleyConfig(mean=0.0, std=3.0, learning_rate=0.2),
+        "small": lambda now: core.ValleyConfig(mean=0.0, std=0.1, learning_rate=1.0),
+    },
+)
+lab.panel(
+    SLUG,
+    core.ScalesConfig,
+    scales,
+    presets={
+        "large": lambda now: replace(now, scale=4.0),
+        "digits": lambda now: core.ScalesConfig(inputs="digits"),
+        "unbiased": lambda now: replace(now, bias=False),
+    },
+)
+lab.panel(
+    SLUG,
+    core.CompareConfig,
+    training,
+    presets={
+        "gentle": lambda now: core.CompareConfig(learning_rate=0.1),
+        "moderate": lambda now: core.CompareConfig(learning_rate=0.3),
+        "edge": lambda now: core.CompareConfig(
+            learning_rate=0.4, activation="tanh", batch_size="all", steps=800, standardized=True
+        ),
+        "images": lambda now: core.CompareConfig(learning_rate=0.3, net="cnn"),
+    },
+)
+lab.panel(
+    SLUG,
+    core.CurvatureConfig,
+    curvature,
+    presets={
+        "he": lambda now: replace(now, start="he"),
+        "plain": lambda now: replace(now, spectrum="none"),
+        "scaled": lambda now: core.CurvatureConfig(data="synthetic", start="he"),
+    },
+)
+lab.panel(SLUG, core.SurfaceConfig, surface, own=("angle",))
+lab.panel(
+    SLUG,
+    core.SweepConfig,
+    sweep,
+    presets={"fair": lambda now: replace(now, standardized=True)},
+)
+lab.panel(SLUG, core.NoiseConfig, shift)
+lab.panel(SLUG, core.BatchesConfig, batches)
+lab.claims(SLUG)
+lab.equations(SLUG)
+lab.source(
+    core.least_squares_smoothness, core.top_eigenvalues, core.landscape_along_gradient,
+    core.Normalization,
+)  # fmt: skip
+lab.take_away(SLUG)

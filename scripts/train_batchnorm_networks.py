@@ -1,0 +1,41 @@
+"""Train the networks that the batch normalization page shows from the first look on.
+
+Writes pretrained/batchnorm/<digest>/, one folder a network and one for the map of batch sizes. Run
+from the repository root: `python scripts/train_batchnorm_networks.py` (two minutes; what is there
+already is left alone).
+"""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import torch
+
+from core import library, runs, tables
+from core.batchnorm.batches import EVAL, EvalConfig
+from core.batchnorm.compare import SHIPPED
+from core.batchnorm.curvature import SEEDS, SHARPNESS, sharpness_table
+from core.batchnorm.training import TRAINING, WATCHED
+
+
+def main() -> None:
+    """Train what is missing, in a store of its own."""
+    torch.set_num_threads(1)
+    jobs = {name: (TRAINING, config) for name, config in SHIPPED.items()}
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["LAB_STORE"] = folder
+        for name, (task, config) in {**jobs, "batches": (EVAL, EvalConfig())}.items():
+            if library.SHIPPED.card(task.key(config)) is None:
+                found = runs.run(task, config)
+                library.ship(found)
+                print(name, found.meta["metrics"], flush=True)
+    if not SHARPNESS.exists():
+        card = {"rows": WATCHED, "seeds": SEEDS, **runs.versions("torch")}
+        tables.save_table(SHARPNESS, sharpness_table(), card)
+
+
+if __name__ == "__main__":
+    main()

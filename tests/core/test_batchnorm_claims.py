@@ -1,0 +1,83 @@
+"""Claims: the verdicts are the expected ones, and a wrong implementation turns them."""
+
+import importlib
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from core import batchnorm as core
+from core.claims import Cost, Verdict, record, shipped
+
+exact = importlib.import_module("core.batchnorm.exact_claims")
+trained = importlib.import_module("core.batchnorm.trained_claims")
+CLAIMS = {claim.id.partition(".")[2]: claim for claim in core.CLAIMS}
+DEAR = ("C6", "C10", "C23")  # their evidence ships; measuring them takes the time of a training
+QUICK = [claim for name, claim in CLAIMS.items() if name not in DEAR]
+
+
+def test_the_claims_of_the_post_are_there_in_order() -> None:
+    assert list(CLAIMS) == [f"C{k}" for k in range(1, 26)]
+
+
+@pytest.mark.parametrize("claim", QUICK, ids=lambda claim: claim.id)
+def test_every_claim_has_the_verdict_that_it_expects(claim: Any) -> None:
+    row = record(claim, 0)
+    assert row.as_expected
+    assert np.isfinite([row.measured, *row.details.values()]).all()
+
+
+def test_the_shipped_evidence_is_of_these_claims_and_as_expected() -> None:
+    rows = shipped("batchnorm")
+    assert list(rows) == [claim.id for claim in core.CLAIMS]
+    assert all(row.as_expected for row in rows.values())
+    assert CLAIMS["C23"].cost is Cost.MINUTES
+
+
+def losses(before: float, after: float) -> Any:
+    """A best cell of these losses, whatever the inputs."""
+    return lambda name, standardized, activation: (
+        (before if name.endswith("before") else after),
+        0.0,
+    )
+
+
+TURNS: list[tuple[Any, str, dict[str, Any], Verdict]] = [
+    (exact, "C3", {"descent_bound": lambda f, t, s, L: float(f(t))}, Verdict.FAILS),
+    (exact, "C4", {"descent_step": lambda f, t, r: r * core.gradient(f, t)}, Verdict.FAILS),
+    (exact, "C8", {"largest_slope": lambda name: 2.0}, Verdict.FAILS),
+    (exact, "C9", {"loss_slope": lambda y, h: torch.sigmoid(h)}, Verdict.FAILS),
+    (exact, "C12", {"cauchy_bound": lambda x, c: 1e-6}, Verdict.FAILS),
+    (exact, "C13", {"best_shift": lambda x: x.mean(0) + 1}, Verdict.FAILS),
+    (exact, "C14", {"treated": lambda x, how: x + (how == "centered")}, Verdict.FAILS),
+    (exact, "C16", {"treated": lambda x, how: x}, Verdict.FAILS),
+    (exact, "C20", {"batch_noise": lambda n, s: core.expected_noise(2 * n)}, Verdict.FAILS),
+    (exact, "C24", {"nonlinear_share": lambda name, s: 0.01}, Verdict.FAILS),
+    (exact, "C24", {"nonlinear_share": lambda name, s: 0.2}, Verdict.HOLDS),
+    (trained, "C17", {"preconditioned_difference": lambda x: 1.0}, Verdict.FAILS),
+    (trained, "C19", {"_blocks": lambda config: [1.0 + (config.norm == "none")]}, Verdict.HOLDS),
+    (trained, "C21", {"_best": losses(0.1, 0.2)}, Verdict.HOLDS),
+    (trained, "C21", {"_best": losses(0.2, 0.1)}, Verdict.FAILS),
+    (trained, "C10", {"_slopes": lambda config: [1.0, 3.0]}, Verdict.FAILS),
+    (
+        trained, "C10",
+        {"_slopes": lambda config: [1.0, 3.0] if config.norm == "none" else [1.0, 1.0]},
+        Verdict.HOLDS,
+    ),
+    (trained, "C23", {"final_accuracy": lambda config: float(config.affine)}, Verdict.FAILS),
+    (trained, "C23", {"final_accuracy": lambda config: 0.9}, Verdict.HOLDS),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("module", "name", "wrong", "expected"), TURNS)
+def test_a_wrong_implementation_turns_the_verdict(
+    monkeypatch: pytest.MonkeyPatch,
+    module: Any,
+    name: str,
+    wrong: dict[str, Any],
+    expected: Verdict,
+) -> None:
+    for attribute, replacement in wrong.items():
+        monkeypatch.setattr(module, attribute, replacement)
+    assert CLAIMS[name].check(0).verdict is expected

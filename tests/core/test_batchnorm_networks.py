@@ -1,0 +1,357 @@
+"""Curvature, normalization, networks and trainings, against torch and dense matrices."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from core import batchnorm as core
+from core.batchnorm import training
+from core.batchnorm.compare import compared, curve
+from core.batchnorm.curvature import VARIANTS
+from core.batchnorm.norms import OVER_BATCH
+from core.batchnorm.surface import losses as surface_losses
+from core.batchnorm.sweep import CELLS, best_loss, widest
+from core.batchnorm.training import MOST, quiet
+from core.numerics import Diverged
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def net(norm: str = "batch", placement: str = "after") -> nn.Sequential:
+    return core.mlp((6, 8, 3), "tanh", norm, placement, start="he", generator=seeded())
+
+
+def batch() -> tuple[Tensor, Tensor]:
+    return torch.randn(32, 6, generator=seeded(1)), torch.randint(3, (32,), generator=seeded(2))
+
+
+# ---- eigenvalues
+
+
+@given(seed=st.integers(0, 50), k=st.integers(1, 3))
+@settings(max_examples=8)
+def test_the_top_eigenvalues_of_a_quadratic_are_its_own(seed: int, k: int) -> None:
+    spectrum = torch.tensor([9.0, 5.0, 5.0, 2.0, *np.linspace(-3, 1, 36)]).double()
+    axes, _ = torch.linalg.qr(torch.randn(40, 40, generator=seeded(seed)).double())
+    matrix = (axes * spectrum) @ axes.T
+    theta = torch.randn(40, generator=seeded(seed)).double().requires_grad_()
+    found = core.top_eigenvalues(
+        lambda: theta @ matrix @ theta / 2, [theta], k, generator=seeded(seed)
+    )
+    torch.testing.assert_close(found, spectrum[:k], rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("norm", ["none", "batch", "layer"])
+def test_the_top_eigenvalue_of_a_network_is_the_dense_hessian_s(norm: str) -> None:
+    model, (x, y) = net(norm), batch()
+    loss = lambda: F.cross_entropy(model(x), y)  # noqa: E731
+    dense = torch.linalg.eigvalsh(core.dense_hessian(loss, model.parameters()).double())
+    found = core.top_eigenvalues(loss, model.parameters(), 2, model=model, generator=seeded())
+    assert found.tolist() == pytest.approx(dense[-2:].flip(0).tolist(), rel=1e-4)
+
+
+def test_the_largest_is_meant_not_the_largest_in_magnitude() -> None:
+    theta = torch.zeros(3).double().requires_grad_()
+    places = torch.tensor([-10.0, 1.0, 2.0]).double()
+    found = core.top_eigenvalues(lambda: (places * theta**2).sum() / 2, [theta])
+    assert float(found) == pytest.approx(2)
+
+
+def test_looking_at_curvature_changes_nothing() -> None:
+    model, (x, y) = net(), batch()
+    model.eval()
+    F.cross_entropy(model(x), y).backward()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    slopes = [weight.grad.clone() for weight in model.parameters() if weight.grad is not None]
+
+    def loss() -> Tensor:
+        model.train()
+        return F.cross_entropy(model(x), y)
+
+    core.top_eigenvalues(loss, model.parameters(), model=model)
+    core.spectral_density(loss, model.parameters(), model=model, starts=1, steps=5)
+    core.landscape_along_gradient(model, F.cross_entropy, (x, y), [0.1, 1.0])
+    assert not model.training
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    now = [weight.grad for weight in model.parameters() if weight.grad is not None]
+    assert all(torch.equal(a, b) for a, b in zip(slopes, now, strict=True))
+
+
+def test_the_spectrum_s_mean_is_the_trace() -> None:
+    model, (x, y) = net("none"), batch()
+    loss = lambda: F.cross_entropy(model(x), y)  # noqa: E731
+    dense = core.dense_hessian(loss, model.parameters())
+    places, weights = core.spectral_density(
+        loss, model.parameters(), starts=20, steps=10, generator=seeded()
+    )
+    assert float(weights.sum()) == pytest.approx(1)
+    mean = float(dense.trace()) / len(dense)
+    assert float(places @ weights) == pytest.approx(mean, rel=0.25)
+
+
+def test_what_has_no_curvature_is_refused_or_zero() -> None:
+    theta = torch.ones(2).requires_grad_()
+    assert float(core.top_eigenvalues(lambda: 3 * theta.sum(), [theta])) == 0
+    with pytest.raises(Diverged, match="not finite"):
+        core.top_eigenvalues(lambda: theta.sum() * math.inf, [theta])
+    with pytest.raises(ValueError, match="k is 3"):
+        core.top_eigenvalues(lambda: theta.sum(), [theta], 3)
+
+
+def test_the_landscape_along_the_gradient_is_what_steps_find() -> None:
+    model, (x, y) = net("none"), batch()
+    table = core.landscape_along_gradient(model, F.cross_entropy, (x, y), [0.5])
+    before = torch.autograd.grad(F.cross_entropy(model(x), y), list(model.parameters()))
+    with torch.no_grad():
+        for weight, slope in zip(model.parameters(), before, strict=True):
+            weight.sub_(0.5 * slope)
+    loss = F.cross_entropy(model(x), y)
+    after = torch.autograd.grad(loss, list(model.parameters()))
+    far = math.sqrt(sum(float((a - b).square().sum()) for a, b in zip(after, before, strict=True)))
+    length = math.sqrt(sum(float(a.square().sum()) for a in before))
+    assert table["loss"][0] == pytest.approx(loss.item(), rel=1e-5)
+    assert table["gradient_distance"][0] == pytest.approx(far, rel=1e-4)
+    assert table["effective_smoothness"][0] == pytest.approx(far / (0.5 * length), rel=1e-4)
+    with pytest.raises(ValueError, match="above 0"):
+        core.landscape_along_gradient(model, F.cross_entropy, (x, y), [0.0])
+
+
+# ---- normalization
+
+
+@pytest.mark.parametrize("places", [(), (5, 5)])
+def test_batch_normalization_is_torch_s_with_its_running_statistics(
+    places: tuple[int, ...],
+) -> None:
+    own = core.Normalization("batch", 8)
+    theirs = (nn.BatchNorm2d if places else nn.BatchNorm1d)(8)
+    for seed in range(3):
+        x = 3 + 2 * torch.randn(16, 8, *places, generator=seeded(seed))
+        torch.testing.assert_close(own(x), theirs(x))
+    torch.testing.assert_close(own.running_mean, theirs.running_mean)
+    torch.testing.assert_close(own.running_var, theirs.running_var)
+    own.eval(), theirs.eval()
+    torch.testing.assert_close(own(x), theirs(x))
+
+
+def test_within_a_sample_it_is_torch_s_too() -> None:
+    x = 3 + 2 * torch.randn(16, 8, 5, 5, generator=seeded())
+    torch.testing.assert_close(core.Normalization("group", 8)(x), F.group_norm(x, 4))
+    torch.testing.assert_close(core.Normalization("instance", 8)(x), F.instance_norm(x))
+    torch.testing.assert_close(core.Normalization("layer", 8)(x), F.layer_norm(x, (8, 5, 5)))
+    flat = x.flatten(2)[:, :, 0]
+    torch.testing.assert_close(
+        core.Normalization("rms-norm", 8)(flat), F.rms_norm(flat, (8,), eps=1e-5)
+    )
+
+
+def test_center_and_rms_do_half_each() -> None:
+    x = 3 + 2 * torch.randn(64, 8, generator=seeded())
+    centered = core.Normalization("center", 8)(x)
+    torch.testing.assert_close(centered, x - x.mean(0), rtol=1e-4, atol=1e-4)
+    scaled = core.Normalization("rms", 8)(x)
+    torch.testing.assert_close(scaled.square().mean(0), torch.ones(8), rtol=1e-4, atol=1e-4)
+
+
+def test_a_batch_of_one_is_refused_with_the_reason() -> None:
+    norm = core.Normalization("batch", 4)
+    with pytest.raises(ValueError, match="a single sample equals its own mean"):
+        norm(torch.zeros(1, 4))
+    assert norm(torch.zeros(1, 4, 3, 3)).shape == (1, 4, 3, 3)
+    assert norm.eval()(torch.ones(1, 4)).shape == (1, 4)
+
+
+def test_choices_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(ValueError, match="norm is 'spectral'"):
+        core.mlp((4, 2), "relu", "spectral")
+    with pytest.raises(ValueError, match="a vector has one number"):
+        core.mlp((4, 2), "relu", "instance")
+    with pytest.raises(ValueError, match="widths is"):
+        core.mlp((4,), "relu")
+    with pytest.raises(ValueError, match="no images"):
+        core.build(core.TrainConfig(data="synthetic", net="cnn"), seeded())
+    with pytest.raises(ValueError, match="norm is 'instance'"):
+        _ = core.CompareConfig(norm="instance").trainings
+
+
+def test_noise_is_drawn_anew_in_training_and_silent_in_eval() -> None:
+    norm = core.Normalization("batch", 8, noise=0.5, generator=seeded())
+    x = torch.randn(16, 8, generator=seeded(1))
+    assert not torch.equal(norm(x), norm(x))
+    with quiet(norm):
+        assert torch.equal(norm(x), norm(x))
+    norm.eval()
+    assert torch.equal(norm(x), norm(x))
+
+
+@pytest.mark.parametrize("norm", ["batch", "layer", "instance", "group", "rms-norm", "center"])
+@pytest.mark.parametrize("placement", ["before", "after"])
+def test_convolutions_take_every_normalization(norm: str, placement: str) -> None:
+    model = core.cnn((4, 8, 8), 8, 10, "relu", norm, placement, generator=seeded())
+    assert model(torch.randn(4, 1, 8, 8, generator=seeded())).shape == (4, 10)
+
+
+@given(factor=st.floats(0.2, 5))
+@settings(max_examples=10)
+def test_after_normalization_the_scale_of_a_weight_does_not_matter(factor: float) -> None:
+    model, (x, _) = net("batch"), batch()
+    before = model(x)
+    with torch.no_grad():
+        for name in ("0.weight", "0.bias"):
+            model.get_parameter(name).mul_(factor)
+    torch.testing.assert_close(model(x), before, rtol=1e-3, atol=1e-3)
+
+
+def test_weights_come_from_the_seed_alone() -> None:
+    one, two = (core.mlp((6, 8, 3), "relu", generator=seeded(5)) for _ in range(2))
+    other = core.mlp((6, 8, 3), "relu", generator=seeded(6))
+    name = "0.weight"
+    assert torch.equal(one.get_parameter(name), two.get_parameter(name))
+    assert not torch.equal(one.get_parameter(name), other.get_parameter(name))
+
+
+# ---- training
+
+SHORT = core.TrainConfig(data="synthetic", steps=40)
+
+
+@pytest.fixture
+def few_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four snapshots, each with a short look at the curvature: a look costs more than a step."""
+    monkeypatch.setattr(training, "SNAPSHOTS", 4)
+    monkeypatch.setattr(training, "LANCZOS", 3)
+
+
+@pytest.mark.usefixtures("few_looks")
+def test_a_training_goes_on_where_it_was_left() -> None:
+    states, ends = [], []
+    for snapshot in core.train(SHORT):
+        states.append({name: value.clone() for name, value in snapshot.state().items()})
+        ends.append(snapshot.weights())
+    *_, last = core.train(SHORT, states[1])
+    assert last.done == 40
+    for name, value in last.weights().items():
+        torch.testing.assert_close(value, ends[-1][name])
+
+
+@pytest.mark.usefixtures("few_looks")
+def test_the_loss_falls_and_every_number_is_finite() -> None:
+    snapshots = list(core.train(replace(SHORT, lr=0.1)))
+    assert len(snapshots) == 4
+    assert snapshots[-1].metrics["loss"] < snapshots[0].metrics["loss"]
+    assert all(math.isfinite(v) and v <= MOST for s in snapshots for v in s.metrics.values())
+
+
+@pytest.mark.usefixtures("few_looks")
+def test_divergence_is_caught_and_said() -> None:
+    wild = replace(SHORT, norm="none", activation="linear", lr=10.0, start="he")
+    snapshots = list(core.train(wild))
+    last = snapshots[-1]
+    assert last.done == last.total
+    assert 0 < last.metrics["diverged"] <= 40
+    assert all(math.isfinite(value) for s in snapshots for value in s.metrics.values())
+    card = {
+        "curve": [{"step": s.done, **s.metrics} for s in snapshots],
+        "metrics": dict(last.metrics),
+    }
+    tame = list(core.train(SHORT))
+    other = {
+        "curve": [{"step": s.done, **s.metrics} for s in tame], "metrics": dict(tame[-1].metrics)
+    }  # fmt: skip
+    found = compared({"plain": card, "normalized": other}, 10.0)
+    run = found.runs["plain"]
+    assert run.diverged == last.metrics["diverged"]
+    assert run.reached > 1e4
+    assert found.losses["loss"].max() <= 1e4
+    assert len(curve(card)) < 4
+
+
+def test_final_loss_of_a_wild_run_is_infinite() -> None:
+    wild = replace(SHORT, norm="none", activation="linear", lr=10.0, start="he")
+    assert core.final_loss(wild) == math.inf
+    assert core.final_loss(replace(SHORT, lr=0.1)) < 0.8
+
+
+# ---- what ships
+
+
+def test_the_map_says_what_the_page_says() -> None:
+    raw, fair = (core.sweep(core.SweepConfig(standardized=s)) for s in (False, True))
+    best = raw.best.set_index(["inputs", "variant"])["loss"]
+    order = ["batch-before", "batch-after", "center-before", "none"]
+    assert best["raw"][order].is_monotonic_increasing
+    assert best["raw"]["rms-before"] < best["raw"]["none"]
+    assert raw.gap > 1.5
+    assert fair.gap < 1.2
+    assert len(core.learning_rate_sweep(core.SweepConfig())) == len(CELLS) * 12
+
+
+def test_best_and_widest_read_the_table_of_losses() -> None:
+    found = torch.tensor([[0.5, 0.5], [0.1, 0.3], [0.2, 0.6], [math.inf, 0.1]])
+    assert best_loss(found) == pytest.approx(0.2)
+    assert widest(found) == 0.03
+
+
+def test_the_default_pair_ships_and_shows_what_the_notice_says() -> None:
+    found = core.compare(core.CompareConfig())
+    assert found.runs["plain"].accuracy < 0.2
+    assert found.runs["normalized"].accuracy > 0.9
+    assert core.shipped(core.CompareConfig(learning_rate=0.5)).runs == found.runs
+
+
+def test_noise_raises_the_shift_tenfold_and_training_stays_good() -> None:
+    found = core.shift(core.NoiseConfig())
+    assert found.median["noisy"] > 10 * found.median["normalized"]
+    assert found.final["noisy"] > 0.9
+
+
+def test_the_initialization_decides_the_curvature() -> None:
+    table = core.curvature(core.CurvatureConfig()).table.set_index("variant")
+    assert list(table.index) == list(VARIANTS)
+    assert table["torch"]["batch-after"] > 5 * table["torch"]["none"]
+    assert table["he"]["batch-after"] < table["he"]["none"]
+
+
+def test_eval_breaks_where_the_page_says() -> None:
+    found = core.batches(core.BatchesConfig())
+    cells = found.accuracy.set_index(["momentum", "size"])["accuracy"]
+    assert cells["0.1"][64] > 0.9
+    assert cells["0.001"][64] < 0.6
+    assert cells["1"][2] < 0.6
+    with pytest.raises(ValueError, match="at least 2"):
+        core.batch_noise(1, 0)
+
+
+def test_the_surface_s_middle_is_the_network_s_loss() -> None:
+    found = surface_losses("0.3", 1.0, 0)
+    config = core.SHIPPED["batch-0.3"]
+    model, (x, y) = core.restored(config), core.watched(config)
+    with torch.no_grad():
+        own = float(F.cross_entropy(model(x), y))
+    assert found["normalized"][10, 10] == pytest.approx(own, rel=1e-4)
+    directions = core.filter_direction(model, seeded())
+    for weight, direction in zip(model.parameters(), directions, strict=True):
+        if weight.ndim > 1:
+            torch.testing.assert_close(direction.norm(dim=1), weight.detach().norm(dim=1))
+    with pytest.raises(ValueError, match="no such network"):
+        core.restored(replace(config, seed=99))
+
+
+def test_running_statistics_belong_to_what_is_taken_over_the_batch() -> None:
+    x = 5 + torch.randn(16, 8, generator=seeded())
+    for norm in core.NORMS[1:]:
+        if norm == "instance":
+            continue
+        layer = core.Normalization(norm, 8)
+        layer(x)
+        moved = bool(layer.running_mean.any() or (layer.running_var != 1).any())
+        assert moved == (norm in OVER_BATCH)

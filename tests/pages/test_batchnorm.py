@@ -1,0 +1,79 @@
+"""The batch normalization page: pictures react, misfits are explained, maps are offered."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core import batchnorm as core
+from tests.pages.app import charts, make_again, open_page, table, text, widget
+
+SLUG = "batchnorm"
+# The first chart of each panel, counted over the page.
+FIRST = {
+    "valley": 0, "scales": 2, "training": 4, "curvature": 8, "surface": 10, "sweep": 14,
+    "shift": 16, "batches": 18,
+}  # fmt: skip
+
+
+def opened(**params: Any) -> AppTest:
+    """The page from a link; panel__knob stands for batchnorm.panel.knob."""
+    link = {f"{SLUG}.{name.replace('__', '.')}": str(value) for name, value in params.items()}
+    return open_page(SLUG, "en", **link)
+
+
+@pytest.fixture(scope="module")
+def page() -> AppTest:
+    """One page that the tests of single controls share: each moves its own."""
+    return opened()
+
+
+@pytest.mark.parametrize(
+    ("panel", "knob", "value"),
+    [
+        ("valley", "mean", 2.0), ("scales", "inputs", "digits"), ("training", "learning_rate", 0.3),
+        ("curvature", "start", "he"), ("surface", "pair", "0.1"), ("batches", "view", "std"),
+        ("sweep", "standardized", True),
+    ],
+)  # fmt: skip
+def test_the_picture_reacts_to_a_control(page: AppTest, panel: str, knob: str, value: Any) -> None:
+    before = table(charts(page)[FIRST[panel]])
+    widget(page, f"{SLUG}.{panel}.{knob}").set_value(value)
+    page.run()
+    assert not page.exception
+    assert not before.equals(table(charts(page)[FIRST[panel]]))
+
+
+def test_a_rate_above_the_limit_is_said_to_break() -> None:
+    page = opened(valley__learning_rate=0.95)
+    assert "**Broken:** η = 0.95 is above 2/L = 0.9377" in text(page)
+    drawn = table(charts(page)[0])
+    expected = core.valley(core.ValleyConfig(learning_rate=0.95)).picture
+    pd.testing.assert_frame_equal(
+        drawn.reset_index(drop=True), expected.reset_index(drop=True), check_dtype=False
+    )
+
+
+def test_what_does_not_fit_or_is_not_here_is_said_and_the_default_is_drawn() -> None:
+    page = opened(training__norm="instance", sweep__seed=3)
+    assert not page.exception
+    assert "instance normalization has nothing to average" in page.warning[0].value
+    assert widget(page, "_train.batchnorm.row")
+    assert len(charts(page)) == 19
+
+
+def test_a_pair_that_nobody_has_trained_is_offered_beside_the_default() -> None:
+    page = opened(training__learning_rate=0.77)
+    assert widget(page, "_train.batchnorm.network")
+    assert "learning rate 1.0" in text(page)
+
+
+def test_panels_hand_out_scripts_that_make_their_figures_again(tmp_path: Path) -> None:
+    page = opened(valley__mean=2.0)
+    make_again(page, SLUG, tuple(FIRST), tmp_path)
+    made = pd.read_csv(tmp_path / "valley" / "breaking.csv")
+    pd.testing.assert_frame_equal(made, core.valley(core.ValleyConfig(mean=2.0)).breaking)
+    drawn = {path.parent.name for path in tmp_path.glob("*/*.html")}
+    assert drawn == set(FIRST)
