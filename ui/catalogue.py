@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from unicodedata import east_asian_width
 
 CONTENT = Path(__file__).parent.parent / "content"
 LANGUAGES = ("en", "zh")
@@ -67,3 +68,8 @@ def _flatten(table: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]
             yield from _flatten(value, key)
         else:
             yield key, str(value)
+
+
+def cells(text: str) -> int:
+    """How many letters wide a text is: a Chinese character takes the room of two."""
+    return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)

@@ -15,6 +15,8 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from ui.catalogue import cells
+
 # The same thing has the same color on every page. Each is at least 3 : 1 against both themes.
 BLUE, VERMILION, GREEN, PINK, OLIVE, GRAY, VIOLET = (
     "#0072b2",
@@ -507,7 +509,7 @@ def _heatmap(
     slant: Any = alt.ExprRef("width < 48 * domain('x').length ? -60 : 0") if words else 0
     across = alt.X(x, type="ordinal", title=x_title, axis=alt.Axis(labelAngle=slant), **order)
     word = f"({json.dumps(dict(names))})[datum.label]" if names else "datum.label"
-    side = alt.Axis(labelExpr=word)
+    side = alt.Axis(labelExpr=word, labelOverlap=not (words or names))
     up = alt.Y(y, type="ordinal", title=y_title, sort=None if words else "descending", axis=side)
     shade = _shade(value, value_title, domain, near)
     pair = [alt.Tooltip(n, type="nominal", title=s) for n, s in ((y, y_title), (x, x_title))]
@@ -809,7 +811,8 @@ def _color(series: str | None, names: tuple, symbol: str = "stroke") -> Any:
     colors = [COLORS.get(code) or next(spare) for code in codes]
     label = f"({json.dumps(dict(names))})[datum.label]"
     # On a phone the words stand below each other instead of running out of the picture.
-    columns = alt.ExprRef("width < 280 ? 1 : width < 420 ? 2 : 4")
+    longest = max((cells(word) for _, word in names), default=1)
+    columns = alt.ExprRef(f"clamp(floor(width / {30 + 7 * longest}), 1, 4)")
     # One entry a color: what is measured and what is expected of it share theirs.
     listed = [code for at, code in enumerate(codes) if colors[at] not in colors[:at]]
     key = alt.Legend(

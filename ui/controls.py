@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
-from unicodedata import east_asian_width
 
 import streamlit as st
 
 from core.knobs import Choice, Config, Knob, Text, decimals
-from ui import address, catalogue
+from ui import address
+from ui.catalogue import LANGUAGES
+from ui.catalogue import words as catalogue_words
 from ui.i18n import has, t
 
 ROOM, GAP = 40, 3  # letters that fit into a third of a page; those that a button's frame takes
@@ -59,16 +60,13 @@ def _choice(label: str, name: str, options: Sequence[str], slug: str) -> None:
 def _side_by_side(slug: str, options: tuple[str, ...]) -> bool:
     """Whether buttons with these words fit into a third of a page, whatever the language."""
     words = [
-        [catalogue.words(language)[_key(slug, option)] for option in options if not _number(option)]
-        for language in catalogue.LANGUAGES
+        [catalogue_words(code)[_key(slug, option)] for option in options if not _number(option)]
+        for code in LANGUAGES
     ]
     numbers = [option for option in options if _number(option)]
-    return all(sum(_cells(word) + GAP for word in [*few, *numbers]) <= ROOM for few in words)
-
-
-def _cells(text: str) -> int:
-    """How many letters wide a text is: a Chinese character takes the room of two."""
-    return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)
+    return all(
+        sum(catalogue.cells(word) + GAP for word in [*few, *numbers]) <= ROOM for few in words
+    )
 
 
 def word(slug: str, option: str) -> str:
