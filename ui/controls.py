@@ -8,8 +8,7 @@ import streamlit as st
 
 from core.knobs import Choice, Config, Knob, Text, decimals
 from ui import address
-from ui.catalogue import LANGUAGES
-from ui.catalogue import words as catalogue_words
+from ui.catalogue import LANGUAGES, cells, words
 from ui.i18n import has, t
 
 ROOM, GAP = 40, 3  # letters that fit into a third of a page; those that a button's frame takes
@@ -49,24 +48,24 @@ def _widget(slug: str, panel_name: str, knob: Knob) -> None:
 
 def _choice(label: str, name: str, options: Sequence[str], slug: str) -> None:
     """Buttons where they fit beside each other, a list where they don't."""
-    words = {option: word(slug, option) for option in options}
+    named = {option: word(slug, option) for option in options}
     if _side_by_side(slug, tuple(options)):
-        st.segmented_control(label, options, key=name, format_func=words.__getitem__, required=True)
+        st.segmented_control(label, options, key=name, format_func=named.__getitem__, required=True)
     else:
-        st.selectbox(label, options, key=name, format_func=words.__getitem__)
+        st.selectbox(label, options, key=name, format_func=named.__getitem__)
 
 
 @cache
 def _side_by_side(slug: str, options: tuple[str, ...]) -> bool:
     """Whether buttons with these words fit into a third of a page, whatever the language."""
-    words = [
-        [catalogue_words(code)[_key(slug, option)] for option in options if not _number(option)]
+    widths = [
+        sum(
+            cells(option if _number(option) else words(code)[_key(slug, option)]) + GAP
+            for option in options
+        )
         for code in LANGUAGES
     ]
-    numbers = [option for option in options if _number(option)]
-    return all(
-        sum(catalogue.cells(word) + GAP for word in [*few, *numbers]) <= ROOM for few in words
-    )
+    return max(widths) <= ROOM
 
 
 def word(slug: str, option: str) -> str:
