@@ -8,6 +8,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import similarity as core
+from core.encoders import Notice
+from core.similarity.reading import Source
 from tests.pages.app import charts, make_again, open_page, table, text, widget
 from ui.catalogue import words
 
@@ -80,6 +82,21 @@ def test_presets_go_where_they_say() -> None:
     assert widget(page, f"{SLUG}.bounds.source").value == "sentences"
     assert widget(page, f"{SLUG}.order.position").value == 0.5
     assert widget(page, f"{SLUG}.triangle.end").value == 180
+
+
+def test_unknown_words_and_an_encoder_that_stands_in_are_never_silent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    notice = Notice("hub-unreachable", "nobody/nothing: no answer")
+    stand_in = Source("the one that ships", None, notice, foreign=False)
+    monkeypatch.setattr("core.similarity.pair.source", lambda model: stand_in)
+    page = opened(plan__first="ཨོཾ apple", plan__second="a pear")
+    warnings = [warning.value for warning in page.warning]
+    for key in ("app.encoder.hub-unreachable", "similarity.unknown"):
+        said = words("en")[key].rpartition("}")[2] or words("en")[key].partition("{")[0]
+        assert any(said in warning for warning in warnings)
+    assert any("`nobody/nothing: no answer`" in warning for warning in warnings)
+    assert table(charts(page)[0])["pair"].str.contains("⍰").any()
 
 
 def test_the_page_says_whose_vectors_these_are() -> None:
