@@ -1,8 +1,8 @@
 """Train the NVAEs that the page shows from the first look on, and ship them.
 
 Writes pretrained/nvae/<digest>/, one folder a model. Run from the repository root:
-`python scripts/ship_nvae_models.py NAME ...` takes what `python -m core.nvae.train NAME` has made
-in LAB_STORE, goes on from its checkpoint, or trains from the start.
+`python scripts/ship_nvae_models.py NAME ...` takes what `python -m core.nvae.train --dataset NAME`
+has made in LAB_STORE, goes on from its checkpoint, or trains from the start.
 """
 
 import sys

@@ -16,7 +16,9 @@ class Absent(ValueError):
     """A model that neither ships nor was trained here; `name` says which."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"the model {name!r} is not here: python -m core.nvae.train {name}")
+        super().__init__(
+            f"the model {name!r} is not here: python -m core.nvae.train --dataset {name}"
+        )
         self.name = name
 
 

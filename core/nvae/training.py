@@ -1,7 +1,9 @@
 """The training of an NVAE as a generator, and what is done when its numbers run away.
 
-`python -m core.nvae.train NAME` runs one to its end, from its last checkpoint if there is one.
-Processor time, not time on the clock, is counted, and survives a stop.
+`python -m core.nvae.train` runs one to its end, from its last checkpoint if there is one. Processor
+time, not time on the clock, is counted, and survives a stop. Where torch.distributed is set up,
+every process takes its share of each batch, and gradients are averaged; batch normalization sees
+the share.
 """
 
 import math
@@ -10,7 +12,8 @@ from collections.abc import Iterator
 from functools import partial
 
 import torch
-from torch import Tensor
+from torch import Tensor, distributed
+from torch.nn.parallel import DistributedDataParallel
 
 from core.numerics import Diverged
 from core.nvae import data
@@ -28,12 +31,21 @@ EPS, DECAY = 1e-3, 3e-4  # of Adamax, as in the authors' code
 
 
 class Training:
-    """All that a training holds: it can be packed, put back, and go on with the same numbers."""
+    """All that a training holds: it can be packed, put back, and go on with the same numbers.
+
+    Raises ValueError if processes that train together can't share a batch evenly.
+    """
 
     def __init__(self, config: NVAEConfig, device: str = "cpu") -> None:
+        if _together() and config.batch_size % distributed.get_world_size():
+            count = distributed.get_world_size()
+            raise ValueError(
+                f"batch_size is {config.batch_size}, but must be a multiple of {count}"
+            )
         self.config, self.device = config, device
         self.generator = torch.Generator().manual_seed(config.seed)
         self.model = NVAE(config, device=device)
+        self.network = DistributedDataParallel(self.model) if _together() else self.model
         self.penalty = SpectralPenalty(self.model, self.generator)
         self.remedies = torch.zeros((), dtype=torch.int64)  # rollbacks so far
         self.seconds = torch.zeros((), dtype=torch.float64)  # of processor time, over all attempts
@@ -59,7 +71,7 @@ class Training:
         """What is minimized, nats per image; -ln p(x | z) of each image, and its KL per group."""
         config = self.config
         with torch.autocast(x.device.type, torch.bfloat16, enabled=config.precision != "float32"):
-            nll, kl = self.model(x, noise)
+            nll, kl = self.network(x, noise)
         coefficient = kl_coefficient(step, config.steps, config.warmup)
         factors = coefficient * balance(config, kl, coefficient)
         norms, gammas = self.penalty()
@@ -76,12 +88,31 @@ class Training:
         x = data.binarized(config, images[chosen], self.generator).to(self.device)
         noise = self.model.noise(config.batch_size, self.generator)
         self.optimizer.zero_grad()
-        loss, nll, kl = self.loss(x, noise, step)
+        loss, nll, kl = self.loss(_share(x), [_share(part) for part in noise], step)
         loss.backward()
-        if not math.isfinite(float(loss.detach())):
-            raise Diverged(f"the loss is {float(loss.detach())} in step {step}")
+        if not math.isfinite(value := _total(loss)):
+            raise Diverged(f"the loss is {value} in step {step}")
         self.optimizer.step()
         return torch.cat([nll.detach().mean()[None], kl.detach().mean(0)]).cpu()
+
+
+def _together() -> bool:
+    return distributed.is_available() and distributed.is_initialized()
+
+
+def _share(batch: Tensor) -> Tensor:
+    """What this process takes of a batch: all of it if it is alone."""
+    if not _together():
+        return batch
+    return batch.tensor_split(distributed.get_world_size())[distributed.get_rank()]
+
+
+def _total(loss: Tensor) -> float:
+    """The losses of all processes together: not finite for all, if it is for one."""
+    found = loss.detach().clone()
+    if _together():
+        distributed.all_reduce(found)
+    return float(found)
 
 
 def train(

@@ -1,16 +1,24 @@
 """The training: repeatable, resumed without a trace, rolled back when it runs away, balanced."""
 
 import dataclasses
+import os
+import subprocess
+import sys
 from itertools import islice
+from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from core import nvae as core
 from core.numerics import Diverged
+from core.nvae import data
+from core.nvae.config import NVAEConfig
 from core.nvae.train import configured
 from core.nvae.training import Training, train
 from core.training import task
+from tests.conftest import ROOT
 
 TINY = core.NVAEConfig(groups="1,1", latent=2, width=4, steps=20, batch_size=8)
 
@@ -94,3 +102,54 @@ def test_a_command_line_names_what_it_cannot_read() -> None:
         configured("glyphs", ["stepz=1"])
     with pytest.raises(ValueError, match="steps is 0"):
         configured("glyphs", ["steps=0"])
+    with pytest.raises(ValueError, match="dataset is 'faces'"):
+        configured("faces")
+
+
+def test_an_epoch_is_every_image_once() -> None:
+    images = len(data.load("digits"))
+    assert configured("digits", ["batch_size=32"], epochs=2).steps == round(2 * images / 32)
+
+
+TOGETHER = """
+import sys
+from safetensors.torch import save_file
+from torch import distributed
+from core.nvae import data
+from core.nvae.config import NVAEConfig
+from core.nvae.training import Training
+
+distributed.init_process_group("gloo")
+run = Training(NVAEConfig(batch_size=8, seed=3))
+run.step(data.load("digits"), 5)
+if distributed.get_rank() == 0:
+    save_file({name: p.grad.contiguous() for name, p in run.model.named_parameters()}, sys.argv[1])
+distributed.destroy_process_group()
+"""
+
+
+def test_two_processes_have_the_gradient_of_one_that_sees_their_halves(tmp_path: Path) -> None:
+    (tmp_path / "together.py").write_text(TOGETHER, encoding="utf-8")
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    subprocess.run(
+        [*command, str(tmp_path / "together.py"), str(tmp_path / "gradient.safetensors")],
+        check=True, capture_output=True, cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    together = load_file(tmp_path / "gradient.safetensors")
+
+    config = NVAEConfig(batch_size=8, seed=3)
+    halves = [Training(config), Training(config)]
+    images, generator = data.load("digits"), halves[0].generator
+    chosen = torch.randint(len(images), (8,), generator=generator)
+    x = data.binarized(config, images[chosen], generator)
+    noise = halves[0].model.noise(8, generator)
+    for at, half in enumerate(halves):
+        own = slice(4 * at, 4 * at + 4)
+        half.loss(x[own], [part[own] for part in noise], 5)[0].backward()
+    pairs = zip(*(half.model.named_parameters() for half in halves), strict=True)
+    for (name, one), (_, other) in pairs:
+        assert one.grad is not None
+        assert other.grad is not None
+        mean = (one.grad + other.grad) / 2
+        torch.testing.assert_close(together[name], mean, rtol=1e-4, atol=1e-5)
