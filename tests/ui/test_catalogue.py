@@ -3,6 +3,7 @@
 import importlib
 import re
 import string
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,26 @@ def test_both_languages_have_equal_placeholders() -> None:
     english, chinese = (words(language) for language in LANGUAGES)
     differ = {key for key in english if placeholders(english[key]) != placeholders(chinese[key])}
     assert differ == set()
+
+
+def unopened(text: str) -> list[str]:
+    """Stars that Markdown does not read as bold: between a letter and a mark, on the wrong side."""
+    plain = re.sub(r"\{[^{}]*\}", "x", text)
+    found = []
+    for number, star in enumerate(re.finditer(r"\*\*", plain)):
+        outside, inside = plain[: star.start()][-1:] or " ", plain[star.end() :][:1] or " "
+        if number % 2:
+            outside, inside = inside, outside
+        turned = unicodedata.category(inside)[0] in "PS" and outside.isalnum()
+        if inside.isspace() or turned:
+            found.append(plain[max(0, star.start() - 9) : star.end() + 9])
+    return found
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_is_meant_bold_is_bold(language: str) -> None:
+    found = {key: unopened(text) for key, text in words(language).items()}
+    assert {key: stars for key, stars in found.items() if stars} == {}
 
 
 def test_no_text_is_empty() -> None:
