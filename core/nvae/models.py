@@ -8,7 +8,7 @@ from core.nvae.config import NVAEConfig
 from core.nvae.network import NVAE
 from core.nvae.training import SHIPPED, TRAINING, restored
 
-MODELS = ("digits", "glyphs", "mnist")
+MODELS = ("glyphs", "digits", "mnist")
 SCALES = ("coarse", "middle", "fine")  # their names, from the top
 
 

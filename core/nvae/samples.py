@@ -29,7 +29,7 @@ CONTROL = 100  # held-out images whose nearest training images are the yardstick
 class SamplesConfig(Config):
     """Which model, how warm. A scale's own temperature is the common one times its share."""
 
-    model: Annotated[str, Choice(*MODELS)] = "digits"
+    model: Annotated[str, Choice(*MODELS)] = "glyphs"
     temperature: Annotated[float, Range(0.0, 1.2, 0.05)] = 0.7
     seed: Annotated[int, Range(0, 99)] = 0
     coarse: Annotated[float, Range(0.0, 1.5, 0.1)] = 1.0

@@ -29,7 +29,7 @@ IMAGES = 200  # on which KLs are measured
 class ScalesConfig(Config):
     """Which scales are drawn anew; the others keep their draws."""
 
-    model: Annotated[str, Choice(*MODELS)] = "digits"
+    model: Annotated[str, Choice(*MODELS)] = "glyphs"
     temperature: Annotated[float, Range(0.0, 1.2, 0.05)] = 0.7
     seed: Annotated[int, Range(0, 99)] = 0
     coarse: bool = False

@@ -28,7 +28,7 @@ PASSES = (1, 2, 4, 8)
 class StatisticsConfig(Config):
     """How warm the samples are, and of how many batches of them the statistics are taken."""
 
-    model: Annotated[str, Choice(*MODELS)] = "digits"
+    model: Annotated[str, Choice(*MODELS)] = "glyphs"
     temperature: Annotated[float, Range(0.1, 1.2, 0.1)] = 0.5
     passes: Annotated[str, Choice(*map(str, PASSES))] = "4"
     seed: Annotated[int, Range(0, 99)] = 0
