@@ -102,5 +102,5 @@ def test_a_model_that_is_not_here_is_named(monkeypatch: pytest.MonkeyPatch) -> N
 
     core.model.cache_clear()
     monkeypatch.setattr(library, "find", lambda key: None)
-    with pytest.raises(core.Absent, match=r"python -m core\.nvae\.train mnist"):
+    with pytest.raises(core.Absent, match=r"--dataset mnist"):
         core.model("mnist")
