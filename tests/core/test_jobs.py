@@ -31,6 +31,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A cluster whose worker reads the same store as the tests of this file."""
     before = os.environ["LAB_STORE"]
     os.environ["LAB_STORE"] = str(tmp_path_factory.mktemp("jobs"))
+    engine.end()  # one that other tests of this process have started reads another store
     yield
     engine.end()
     os.environ["LAB_STORE"] = before
