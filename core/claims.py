@@ -92,6 +92,18 @@ class Record:
         return self.verdict == self.expects
 
 
+def held(holds: bool) -> Verdict:
+    """HOLDS or FAILS."""
+    return Verdict.HOLDS if holds else Verdict.FAILS
+
+
+def graded(weak: bool, strong: bool) -> Verdict:
+    """FAILS without the weak statement, HOLDS with the strong one, else CONDITIONAL."""
+    if not weak:
+        return Verdict.FAILS
+    return Verdict.HOLDS if strong else Verdict.CONDITIONAL
+
+
 def all_claims() -> list[Claim]:
     """Every claim of every topic that is built, in the order of the posts."""
     return [claim for topic in TOPICS if built(topic.slug) for claim in _claims_of(topic.slug)]

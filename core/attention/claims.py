@@ -34,7 +34,7 @@ from core.attention.recall import ENOUGH, RECALL, RecallConfig, accuracy
 from core.attention.shipped import PROJECTIONS
 from core.attention.softmax import softmax_weights
 from core.attention.sparse import blocked_window, masked_window, recall_of_largest, same_bucket
-from core.claims import Claim, Cost, Evidence, Verdict
+from core.claims import Claim, Cost, Evidence, Verdict, graded, held
 from core.runs import trained
 
 ROUNDED = 1e-12  # a float64 difference up to which two forms are one
@@ -60,7 +60,7 @@ def softmax_makes_it_quadratic(seed: int) -> Evidence:
     at_64 = counts["left"][0] / counts["right"][0]
     details = {**slopes, "left_over_right_at_64": at_64}
     details |= {f"time_exponent_{name}": _time_exponent(form, seed) for name, form in forms.items()}
-    verdict = Verdict.HOLDS if off < 0.02 else Verdict.FAILS
+    verdict = held(off < 0.02)
     return Evidence(verdict, slopes["exponent_right"], 1.0, 0.02, details=details)
 
 
@@ -76,7 +76,7 @@ def brackets_move(seed: int) -> Evidence:
         left, right = quadratic(fq, fk, v, causal=False)[0], bracketed(fq, fk, v)[0]
         gaps[f"gap_{name}"] = float((left - right).abs().max() / left.abs().max())
     worst = max(gaps.values())
-    verdict = Verdict.HOLDS if worst < ROUNDED else Verdict.FAILS
+    verdict = held(worst < ROUNDED)
     return Evidence(verdict, worst, 0.0, ROUNDED, details=gaps)
 
 
@@ -99,7 +99,7 @@ def bare_products_are_signed(seed: int) -> Evidence:
         "share_of_rows_not_positive": bare.share_not_positive,
         "share_negative_elu": control.share_negative,
     }
-    verdict = Verdict.HOLDS if bad and good else Verdict.FAILS
+    verdict = held(bad and good)
     return Evidence(verdict, bare.share_negative, 0.5, 0.05, details=details)
 
 
@@ -115,7 +115,7 @@ def sign_is_required(seed: int) -> Evidence:
     best = max(found[name] for name in ("elu", "relu", "exp"))
     worse = [found[name] < best - 0.05 for name in ("identity", "identity-rms")]
     details = {f"accuracy_{name.replace('-', '_')}": value for name, value in found.items()}
-    verdict = Verdict.FAILS if not any(worse) else _graded(worse[0], all(worse))
+    verdict = Verdict.FAILS if not any(worse) else graded(worse[0], all(worse))
     return Evidence(verdict, found["identity-rms"], best, 0.05, details=details)
 
 
@@ -139,7 +139,7 @@ def two_softmaxes_sum_to_one(seed: int) -> Evidence:
         "first_sum_when_cut": float(cut[0]),
         "largest_output": float(out.abs().max()),
     }
-    return Evidence(_holds(gap < ROUNDED), gap, 0.0, ROUNDED, details=details)
+    return Evidence(held(gap < ROUNDED), gap, 0.0, ROUNDED, details=details)
 
 
 def cosine_is_nearer(seed: int) -> Evidence:
@@ -160,7 +160,7 @@ def cosine_is_nearer(seed: int) -> Evidence:
         found |= {f"{kind}_{name}": value for kind, value in by_kind.items()}
         nearer.append(by_kind["cosine"] < min(by_kind["elu"], by_kind["two_softmaxes"]))
         least = min(least, float(kinds["cosine"].min()))
-    verdict = _graded(least >= 0 and any(nearer), all(nearer))
+    verdict = graded(least >= 0 and any(nearer), all(nearer))
     return Evidence(verdict, found["cosine_usual"], found["elu_usual"], None, details=found)
 
 
@@ -184,7 +184,7 @@ def sparse_is_chosen_by_hand(seed: int) -> Evidence:
         "found_within": near, "found_beyond": far, "found_without_window": whole,
         "masked_over_full": masked / full, "blocks_over_full": blocks / full,
     }  # fmt: skip
-    return Evidence(_holds(chosen and special), masked / full, 1.0, 0.0, details=details)
+    return Evidence(held(chosen and special), masked / full, 1.0, 0.0, details=details)
 
 
 def hashing_finds_the_largest(seed: int) -> Evidence:
@@ -208,7 +208,7 @@ def hashing_finds_the_largest(seed: int) -> Evidence:
     better = bool((found > 1.1 * looked).all()) and all(
         details[f"recall_{b}"] > details[f"recall_{a}"] for a, b in pairwise((1, 2, 4, 8, 16))
     )
-    verdict = _graded(better, float(found[0]) > 0.9)
+    verdict = graded(better, float(found[0]) > 0.9)
     return Evidence(verdict, float(found[0]), 0.9, None, details=details)
 
 
@@ -230,7 +230,7 @@ def linformer_needs_more(seed: int) -> Evidence:
         e, f = (random_projection(m, 256, generator=_generator(i), dtype=q.dtype) for i in (1, 2))
         out = linformer_attention(q, k, v, e, f)
         details[f"error_random_{m}"] = float((out - exact).norm() / exact.norm())
-    return Evidence(_graded(growth > 1, growth >= longer / 2), growth, longer, details=details)
+    return Evidence(graded(growth > 1, growth >= longer / 2), growth, longer, details=details)
 
 
 def linformer_is_not_causal(seed: int) -> Evidence:
@@ -244,7 +244,7 @@ def linformer_is_not_causal(seed: int) -> Evidence:
     control = leak(_moved(partial(linear_attention, causal=True), q, k, v), 63)
     details = {"largest_leak": leak(by_token, 63), "leak_linear": control}
     first = float(by_token[0])
-    return Evidence(_holds(first > 1e-6 and control == 0), first, 0.0, 1e-6, details=details)
+    return Evidence(held(first > 1e-6 and control == 0), first, 0.0, 1e-6, details=details)
 
 
 def linear_is_causal(seed: int) -> Evidence:
@@ -265,7 +265,7 @@ def linear_is_causal(seed: int) -> Evidence:
     cut = _moved(lambda q, k, v: efficient_matrix(q, k, causal=True) @ v, q, k, v)
     leaks = leak(cut, 99)
     details |= {"first_sum_two_softmaxes": float(efficient_matrix(q, k, causal=True)[0].sum())}
-    verdict = _graded(tight, leaks < ROUNDED)
+    verdict = graded(tight, leaks < ROUNDED)
     return Evidence(verdict, leaks, 0.0, ROUNDED, details={**details, "leak_two_softmaxes": leaks})
 
 
@@ -286,7 +286,7 @@ def two_implementations(seed: int) -> Evidence:
     details |= {f"milliseconds_{form}": 1e3 * taken for form, taken in seconds.items()}
     details |= {"n_d_d": float(4 * 512 * 64 * 64), "state": float(4 * (64 * 64 + 64))}
     least = sizes["recurrent"] < sizes["cumulative"]
-    verdict = _graded(least, seconds["cumulative"] <= min(seconds.values()))
+    verdict = graded(least, seconds["cumulative"] <= min(seconds.values()))
     over = seconds["cumulative"] / min(seconds.values())
     return Evidence(verdict, over, 1.0, None, "×", details)
 
@@ -303,7 +303,7 @@ def every_token_is_seen(seed: int) -> Evidence:
     even = {kind: float(entropies(matrix).mean()) for kind, matrix in matrices.items()}
     reached = bool((matrices["elu"] > 0).all())
     details = {f"entropy_{kind}": value for kind, value in even.items()}
-    verdict = _graded(reached, even["elu"] < even["softmax"] + 0.1)
+    verdict = graded(reached, even["elu"] < even["softmax"] + 0.1)
     return Evidence(verdict, even["elu"], even["softmax"], 0.1, "of uniform", details)
 
 
@@ -327,22 +327,12 @@ def pooling_sees_ahead(seed: int) -> Evidence:
     control = leak(_moved(partial(linear_attention, causal=True), q, k, v), 63)
     found = leak(by_token, 63)
     details = {"outputs_moved": float((by_token[:63] > 0).sum()), "leak_linear": control}
-    return Evidence(_holds(found > 1e-6 and control == 0), found, 0.0, 1e-6, details=details)
+    return Evidence(held(found > 1e-6 and control == 0), found, 0.0, 1e-6, details=details)
 
 
 # ---- what the checks share
 
 _ORDERS = {"softmax": 2, "left": 2, "right": 1}
-
-
-def _graded(weak: bool, strong: bool) -> Verdict:
-    if not weak:
-        return Verdict.FAILS
-    return Verdict.HOLDS if strong else Verdict.CONDITIONAL
-
-
-def _holds(found: bool) -> Verdict:
-    return Verdict.HOLDS if found else Verdict.FAILS
 
 
 def _generator(seed: int) -> torch.Generator:

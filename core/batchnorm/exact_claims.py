@@ -41,7 +41,7 @@ from core.batchnorm.one_layer import (
     slope_change,
 )
 from core.batchnorm.scales import inputs
-from core.claims import Evidence, Verdict
+from core.claims import Evidence, graded, held
 
 TRIES = 100
 
@@ -425,11 +425,3 @@ def _bounded_fit(x: Tensor, y: Tensor, length: Tensor) -> float:
         low, high = (middle, high) if w.norm() > length else (low, middle)
     w = torch.linalg.solve(gram + high * identity, target)
     return 1 - float((x @ w - y).square().mean() / y.square().mean())
-
-
-def held(holds: bool) -> Verdict:
-    return Verdict.HOLDS if holds else Verdict.FAILS
-
-
-def graded(partly: bool, wholly: bool) -> Verdict:
-    return Verdict.HOLDS if wholly else Verdict.CONDITIONAL if partly else Verdict.FAILS

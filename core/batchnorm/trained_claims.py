@@ -19,14 +19,13 @@ from core.batchnorm.batches import MOMENTA, SIZES, EvalConfig, accuracies
 from core.batchnorm.compare import SHIPPED, curve
 from core.batchnorm.curvature import COLUMNS, SHARPNESS
 from core.batchnorm.data import load
-from core.batchnorm.exact_claims import graded, held
 from core.batchnorm.hessian import top_eigenvalues, unchanged
 from core.batchnorm.networks import STARTS
 from core.batchnorm.scales import inputs, preconditioned_difference
 from core.batchnorm.surface import restored
 from core.batchnorm.sweep import RATES, SEEDS, RowConfig, losses, widest
 from core.batchnorm.training import TRAINING, TrainConfig, build, descend, final_accuracy, watched
-from core.claims import Evidence
+from core.claims import Evidence, graded, held
 from core.runs import trained
 from core.tables import load_table
 

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from scipy.optimize import brentq
 from scipy.special import erf, ndtr
 
-from core.claims import Claim, Cost, Evidence, Verdict
+from core.claims import Claim, Cost, Evidence, Verdict, graded, held
 from core.gelu.family import FORMS, TARGETS, Problem, approximation_error
 from core.gelu.fit import evaluate, fit
 from core.gelu.functions import PUBLISHED, candidate_form
@@ -44,7 +44,7 @@ def same_optimum(seed: int) -> Evidence:
     gap = float(np.abs(gelu - x * gate).max())
     best = {target: _best("tanh-cubic", target) for target in ("cdf", "gelu")}
     apart = abs(best["gelu"] / best["cdf"] - 1)
-    verdict = _graded(gap < 1e-14, apart < SAME)
+    verdict = graded(gap < 1e-14, apart < SAME)
     details = {"pointwise_gap": gap, "c_cdf": best["cdf"], "c_gelu": best["gelu"]}
     return Evidence(verdict, apart, 0.0, SAME, details=details)
 
@@ -61,7 +61,7 @@ def odd_candidates(seed: int) -> Evidence:
     defect = max(_oddness(x, kind, random.normal(size=6)) for kind in ("inner", "powers", "sum"))
     defect = max(defect, float(np.abs(erf(x) + erf(-x)).max()))
     overlay = 2 * fit("sigmoid", target="cdf", criterion="minimax").max_error
-    verdict = Verdict.HOLDS if grows and limit_gap < 1e-12 and defect < 1e-12 else Verdict.FAILS
+    verdict = held(grows and limit_gap < 1e-12 and defect < 1e-12)
     details = {"limit_gap": limit_gap, "erf_error_of_best_tanh": overlay}
     return Evidence(verdict, defect, 0.0, 1e-12, details=details)
 
@@ -78,7 +78,7 @@ def local_expansion(seed: int) -> Evidence:
     low, high = np.abs(erf(x / math.sqrt(2)) - np.tanh(local["a"] * x + local["b"] * x**3))
     order = math.log2(high / low)
     holds = residual < 1e-15 and abs(order - 5) < 0.1 and round(local["c"], 7) == POST_LOCAL_C
-    verdict = Verdict.HOLDS if holds else Verdict.FAILS
+    verdict = held(holds)
     details = {"order_of_difference": order, "largest_residual": residual}
     return Evidence(verdict, local["c"], POST_LOCAL_C, 5e-8, details=details)
 
@@ -100,7 +100,7 @@ def local_against_hybrid(seed: int) -> Evidence:
     share = float(np.mean((lead(x) > 0) == (x < crossing)))
     worst = {"local": extrema(problem, local).largest, "hybrid": extrema(problem, hybrid).largest}
     return Evidence(
-        Verdict.HOLDS if share == 1 and worst["local"] > worst["hybrid"] else Verdict.FAILS,
+        held(share == 1 and worst["local"] > worst["hybrid"]),
         measured=crossing,
         details={"share_as_claimed": share, **{f"cdf_error_{k}": v for k, v in worst.items()}},
     )
@@ -114,7 +114,7 @@ def weight_matters(seed: int) -> Evidence:
     pairs = [(norm, weight) for norm in ("l2", "l1") for weight in ("uniform", "normal")]
     best = {"_".join(pair): _best("tanh-cubic", "cdf", *pair) for pair in pairs}
     moves = [abs(best[f"{norm}_normal"] / best[f"{norm}_uniform"] - 1) for norm in ("l2", "l1")]
-    verdict = Verdict.HOLDS if min(moves) > 1e-3 else Verdict.FAILS
+    verdict = held(min(moves) > 1e-3)
     details = {f"c_{name}": value for name, value in best.items()}
     return Evidence(verdict, min(moves), 0.0, 1e-3, details=details)
 
@@ -130,7 +130,7 @@ def target_matters(seed: int) -> Evidence:
     least = min(evaluate("tanh-cubic", "cdf", float(c)).max_error for c in rivals)
     own = evaluate("tanh-cubic", "cdf", best["cdf"]).max_error
     spread = max(best.values()) / min(best.values()) - 1
-    verdict = _graded(own <= least, spread < SAME)
+    verdict = graded(own <= least, spread < SAME)
     details = {f"c_{target}": value for target, value in best.items()}
     return Evidence(verdict, spread, 0.0, SAME, details=details)
 
@@ -170,17 +170,11 @@ def exact_operation(seed: int) -> Evidence:
     gap = float(np.abs(F.gelu(torch.from_numpy(x)).numpy() - x * ndtr(x)).max())
     times = measure_speed(size=1 << 18, rounds=9).set_index("form")["milliseconds_low"]
     gains = times["exact"] / times[["tanh-fused", "tanh", "sigmoid", "silu-fused"]]
-    verdict = _graded(gap < 1e-14, float(gains.max()) <= FASTER)
+    verdict = graded(gap < 1e-14, float(gains.max()) <= FASTER)
     details = {"exact_gap": gap, **{f"gain_{k}": float(v) for k, v in gains.items()}}
     return Evidence(
         verdict, measured=float(gains.max()), reference=float(FASTER), unit="×", details=details
     )
-
-
-def _graded(weak: bool, strong: bool) -> Verdict:
-    if not weak:
-        return Verdict.FAILS
-    return Verdict.HOLDS if strong else Verdict.CONDITIONAL
 
 
 def _best(form: str, target: str, criterion: str = "minimax", weight: str = "uniform") -> float:

@@ -14,7 +14,7 @@ import torch
 from scipy.stats import chisquare, kstest
 from torch import Tensor
 
-from core.claims import Claim, Cost, Evidence, Verdict
+from core.claims import Claim, Cost, Evidence, Verdict, graded, held
 from core.initialization.activations import (
     ACTIVATIONS,
     angles_by_layer,
@@ -64,7 +64,7 @@ def flat_in_low_dimensions(seed: int) -> Evidence:
         "chance_cosine_space": _flatness((1 + np.cos(third)) / 2),
     }
     likely = min(chances.values()) > CHANCE
-    verdict = Verdict.HOLDS if max(spreads) < 1e-12 and likely else Verdict.FAILS
+    verdict = held(bool(max(spreads) < 1e-12 and likely))
     details = {**chances, "chance_angle_space": _flatness(third / math.pi)}
     return Evidence(verdict, float(max(spreads)), 0.0, 1e-12, details=details)
 
@@ -81,7 +81,7 @@ def centred_at_right_angles(seed: int) -> Evidence:
         away = sample_angles(dim, 20_000, _generator(seed)).numpy() - math.pi / 2
         errors.append(abs(away.mean()) / (away.std() / math.sqrt(len(away))))
     peaked = max(abs(peak - math.pi / 2) for peak in peaks) < 1e-12
-    verdict = Verdict.HOLDS if peaked and max(errors) < ERRORS else Verdict.FAILS
+    verdict = held(bool(peaked and max(errors) < ERRORS))
     details = {"largest_peak": float(max(peaks)), "standard_errors": float(max(errors))}
     return Evidence(verdict, float(min(peaks)), math.pi / 2, 1e-12, "rad", details)
 
@@ -103,7 +103,7 @@ def nearly_orthogonal(seed: int) -> Evidence:
     details = {**shares, "share_exact": within(768, RIGHT), "variance_1000": variances[-1]}
     real, centered = words(WordsConfig()), words(WordsConfig(centered=True))
     details["share_words_centered"] = centered.within
-    verdict = _graded(weak, real.within > 0.95 * real.expected_within)
+    verdict = graded(weak, real.within > 0.95 * real.expected_within)
     return Evidence(verdict, real.within, real.expected_within, None, "", details)
 
 
@@ -118,7 +118,7 @@ def nearly_normal(seed: int) -> Evidence:
     sample = sample_angles(20, 5000, _generator(seed)).numpy()
     chance = float(kstest(sample, lambda at: angle_distribution(at, 20)).pvalue)
     falls = all(b < a for a, b in pairwise(gaps))
-    verdict = Verdict.HOLDS if falls and gaps[2] < 0.01 and chance > CHANCE else Verdict.FAILS
+    verdict = held(falls and gaps[2] < 0.01 and chance > CHANCE)
     details = {"gap_better_100": better[2], "gap_5": gaps[0], "gap_better_5": better[0]}
     return Evidence(verdict, gaps[2], 0.0, 0.01, details={**details, "chance_samples": chance})
 
@@ -132,7 +132,7 @@ def entrywise(seed: int) -> Evidence:
     means = [_entrywise("normal", n, 2048 // n, seed) for n in SIZES]
     slope = float(np.polyfit(np.log(SIZES), np.log(means), 1)[0])
     off = abs(means[-1] / expected_mse(256, 256) - 1)
-    verdict = Verdict.HOLDS if abs(slope + 1) < 0.1 and off < 0.1 else Verdict.FAILS
+    verdict = held(abs(slope + 1) < 0.1 and off < 0.1)
     details = {"entrywise_256": means[-1], "expected_256": expected_mse(256, 256)}
     return Evidence(verdict, slope, -1.0, 0.1, details=details | _strong(_by_size(seed)[-1]))
 
@@ -152,7 +152,7 @@ def better_with_size(seed: int) -> Evidence:
     }
     weak, *strong = (factor < 0.5 for factor in falls.values())
     details = {**falls, **_strong(last), "condition_16": first.condition_number}
-    return Evidence(_graded(weak, all(strong)), last.spectral, 0.0, None, details=details)
+    return Evidence(graded(weak, all(strong)), last.spectral, 0.0, None, details=details)
 
 
 def any_distribution(seed: int) -> Evidence:
@@ -174,7 +174,7 @@ def any_distribution(seed: int) -> Evidence:
         "sparse_least_singular_value": float(singular_values(_square("sparse", 300, seed))[-1]),
     }
     worst = max(off.values())
-    return Evidence(_graded(worst < 0.1, strong), worst, 0.0, 0.1, details=details)
+    return Evidence(graded(worst < 0.1, strong), worst, 0.0, 0.1, details=details)
 
 
 def isometry(seed: int) -> Evidence:
@@ -189,7 +189,7 @@ def isometry(seed: int) -> Evidence:
     x = random_directions(100, 200, generator)
     gap = float((stretch(weight, x) - 1).abs().max())
     one = torch.outer(random_directions(1, 200, generator)[0], x[0])
-    verdict = Verdict.HOLDS if max(gap, orthogonality(weight).spectral) < 1e-12 else Verdict.FAILS
+    verdict = held(max(gap, orthogonality(weight).spectral) < 1e-12)
     details = {
         "spectral_orthogonal": orthogonality(weight).spectral,
         "one_vector_gap": abs(float(stretch(one, x[:1])[0]) - 1),
@@ -211,7 +211,7 @@ def tall(seed: int) -> Evidence:
     details |= {"least_singular_value": float(values[-1])}
     details |= {"largest_singular_value": float(values[0])}
     strong = all(one.spectral < 0.5 for one in found.values())
-    verdict = _graded(max(off.values()) < 0.1, strong)
+    verdict = graded(max(off.values()) < 0.1, strong)
     mse = found[4].entrywise_mse
     return Evidence(verdict, mse, expected_mse(400, 100), 0.1 * mse, details=details)
 
@@ -238,7 +238,7 @@ def wide(seed: int) -> Evidence:
         "lost_vector": lost,
     }
     kept = abs(float(factors.mean()) - 1) < ERRORS * error
-    verdict = _graded(kept, lost > 0.1)
+    verdict = graded(kept, lost > 0.1)
     return Evidence(verdict, float(factors.mean()), 1.0, ERRORS * error, details=details)
 
 
@@ -257,7 +257,7 @@ def tanh_like_identity(seed: int) -> Evidence:
         **{f"moment_{layer}": float(path[layer]) for layer in (1, 10, 100, 200)},
         "slow_decay_50": 1 / 100,
     }
-    verdict = _graded(abs(small - 1) < 0.05, _kept(float(path[50])))
+    verdict = graded(abs(small - 1) < 0.05, _kept(float(path[50])))
     return Evidence(verdict, float(path[50]), 1.0, None, details=details)
 
 
@@ -280,7 +280,7 @@ def relu_halves(seed: int) -> Evidence:
     cosine = angles_by_layer("relu", 0.0, 10)[-1]
     details = {"net_he": ends["he-post"], "net_post": ends["post"], "cosine_10": float(cosine)}
     details |= {"halvings_per_layer": -per_layer}
-    return Evidence(Verdict.HOLDS if holds else Verdict.FAILS, moment, 0.5, 1e-12, details=details)
+    return Evidence(held(holds), moment, 0.5, 1e-12, details=details)
 
 
 def normalize_instead(seed: int) -> Evidence:
@@ -308,7 +308,7 @@ def normalize_instead(seed: int) -> Evidence:
         "normalized_cosine": cosine,
     }
     weak = bool(unstable) and _kept(forward)
-    verdict = _graded(weak, 0.1 < backward < 10 and cosine < 0.5)
+    verdict = graded(weak, 0.1 < backward < 10 and cosine < 0.5)
     return Evidence(verdict, max(slopes.values()), 1.0, None, details=details)
 
 
@@ -326,16 +326,10 @@ def scale_matters(seed: int) -> Evidence:
     details = {f"accuracy_{name}": value for name, value in ends.items()}
     relu = TrainConfig(scheme="he", activation="relu", steps=150, seed=seed)
     details |= {"accuracy_he_relu": final_accuracy(relu)[1]}
-    return Evidence(_graded(any(hurt), all(hurt)), ends["1"], None, None, details=details)
+    return Evidence(graded(any(hurt), all(hurt)), ends["1"], None, None, details=details)
 
 
 # ---- what the checks share
-
-
-def _graded(weak: bool, strong: bool) -> Verdict:
-    if not weak:
-        return Verdict.FAILS
-    return Verdict.HOLDS if strong else Verdict.CONDITIONAL
 
 
 def _kept(moment: float) -> bool:

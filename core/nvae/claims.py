@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.claims import Claim, Cost, Evidence, Verdict
+from core.claims import Claim, Cost, Evidence, Verdict, graded, held
 from core.images import nearest
 from core.nvae import data
 from core.nvae.batchnorm import readjust_batchnorm
@@ -42,7 +42,7 @@ def factorized_posterior(seed: int) -> Evidence:
     HOLDS if there is one for both; CONDITIONAL if only on the ring.
     """
     ring, linear = gap("ring"), gap("linear")
-    verdict = _graded(ring > 0.05, linear > 0.05)
+    verdict = graded(ring > 0.05, linear > 0.05)
     return Evidence(verdict, ring, 0.0, 0.05, "nats", {"linear": linear})
 
 
@@ -63,7 +63,7 @@ def discrete_codes(seed: int) -> Evidence:
     apart = kl(joint, torch.outer(joint.sum(1), joint.sum(0)))
     found = kl(joint, steps)
     return Evidence(
-        _held(found < 1e-9 and apart > 0.05), found, 0.0, 1e-9, "nats", {"independent": apart}
+        held(found < 1e-9 and apart > 0.05), found, 0.0, 1e-9, "nats", {"independent": apart}
     )
 
 
@@ -90,7 +90,7 @@ def kl_by_groups(seed: int) -> Evidence:
     mean = float(difference.mean())
     holds = abs(mean) < 4 * error
     details = {"closed": float(closed.mean()), "standard_error": error}
-    return Evidence(_held(holds), float(-found.log_ratio.mean()), details["closed"], 4 * error,
+    return Evidence(held(holds), float(-found.log_ratio.mean()), details["closed"], 4 * error,
                     "nats", details)  # fmt: skip
 
 
@@ -136,7 +136,7 @@ def multiple_scales(seed: int) -> Evidence:
     verdict = (
         Verdict.OPEN
         if bool((told < 1).any())
-        else _held(all(upper > lower for upper, lower in pairwise(layout)))
+        else held(all(upper > lower for upper, lower in pairwise(layout)))
     )
     return Evidence(verdict, layout[0] / layout[-1], 1.0, None, "", details)
 
@@ -153,7 +153,7 @@ def running_statistics_hurt(seed: int) -> Evidence:
     ratio = after / before
     moved = statistics(StatisticsConfig(model=NAME, passes="8", seed=seed % 100)).moved
     details = {"running": before / yard, "readjusted": after / yard, "moved": moved}
-    verdict = Verdict.FAILS if ratio > 1.05 else _graded(True, ratio < 0.95)
+    verdict = Verdict.FAILS if ratio > 1.05 else graded(True, ratio < 0.95)
     return Evidence(verdict, ratio, 1.0, 0.05, "", details)
 
 
@@ -198,7 +198,7 @@ def recomputation(seed: int) -> Evidence:
     saved = 1 - again.bytes / plain.bytes
     more = again.convolutions / plain.convolutions - 1
     return Evidence(
-        _graded(saved >= 0.18, more <= 0.1), 100 * saved, 18.0, None, "%",
+        graded(saved >= 0.18, more <= 0.1), 100 * saved, 18.0, None, "%",
         {"more_convolutions": more, "megabytes": plain.bytes / 1e6},
     )  # fmt: skip
 
@@ -214,7 +214,7 @@ def not_memory(seed: int) -> Evidence:
     gaps = found.gaps[found.gaps["kind"] == "sample"]["gap"]
     yard = held_out_gaps(NAME)
     details = {"sample": float(gaps.mean()), "held_out": float(yard.mean())}
-    return Evidence(_graded(found.ratio >= 0.2, found.ratio >= 0.8), found.ratio, 1.0, 0.2, "",
+    return Evidence(graded(found.ratio >= 0.2, found.ratio >= 0.8), found.ratio, 1.0, 0.2, "",
                     details)  # fmt: skip
 
 
@@ -228,7 +228,7 @@ def chains_of_gaussians(seed: int) -> Evidence:
     density = target("moons", 0.12, seed)
     own, more = kl(density, chain(density)), kl(density, mixture(density, 32, seed))
     details = {"diagonal": kl(density, diagonal(density)), "extra": more}
-    return Evidence(_graded(more < 0.02, own < 0.02), own, 0.0, 0.02, "nats", details)
+    return Evidence(graded(more < 0.02, own < 0.02), own, 0.0, 0.02, "nats", details)
 
 
 def many_latents(seed: int) -> Evidence:
@@ -263,17 +263,6 @@ def _distance(seed: int, passes: int) -> float:
 
 def _generator(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
-
-
-def _held(found: bool) -> Verdict:
-    return Verdict.HOLDS if found else Verdict.FAILS
-
-
-def _graded(some: bool, every: bool) -> Verdict:
-    """HOLDS if every part is found, CONDITIONAL if some is, else FAILS."""
-    if some and every:
-        return Verdict.HOLDS
-    return Verdict.CONDITIONAL if some else Verdict.FAILS
 
 
 def _open(measured: float, details: dict[str, float] | None = None) -> Evidence:

@@ -14,7 +14,7 @@ import torch
 from scipy.stats import spearmanr
 from torch import Tensor
 
-from core.claims import Claim, Cost, Evidence, Verdict
+from core.claims import Claim, Cost, Evidence, Verdict, graded, held
 from core.optimization.ball import first_order_update, sample_ball, shrinkage
 from core.optimization.density import cosine
 from core.optimization.errors import Unusable
@@ -49,7 +49,7 @@ def mismatch(seed: int) -> Evidence:
         {name: disagreements(runs_of(MetricConfig(name, kind))["cross-entropy"]) for name in MODELS}
         for kind in ("random", "pretrained")
     )
-    verdict = _graded(max(shares.values()) > 0, min(shares.values()) > 0.1)
+    verdict = graded(max(shares.values()) > 0, min(shares.values()) > 0.1)
     details = shares | {f"{name}_pretrained": share for name, share in tuned.items()}
     return Evidence(verdict, min(shares.values()), 0.1, None, details=details)
 
@@ -70,7 +70,7 @@ def no_derivative(seed: int) -> Evidence:
     fine = (toward > 0.5) & lower & torch.isfinite(updates).all(1)
     steepest = max(float(gradient(field.loss, place).norm()) for place in places)
     details = {"gradient": steepest, "lower": float(lower.double().mean())}
-    verdict = _graded(bool(fine.any()), bool(fine.all()))
+    verdict = graded(bool(fine.any()), bool(fine.all()))
     return Evidence(verdict, float(toward.min()), 0.5, None, details=details)
 
 
@@ -92,7 +92,7 @@ def limits_of_alpha(seed: int) -> Evidence:
         details |= {f"cold_{name}": cold, f"hot_{name}": hot}
         fine.append(cold * -float(gradient(loss, theta)) > 0 and abs(hot) < 0.02)
     down = -float(gradient(axis_loss("wells"), torch.tensor([0.9], dtype=torch.float64)))
-    verdict = _graded(any(fine), all(fine))
+    verdict = graded(any(fine), all(fine))
     return Evidence(verdict, details["cold_wells"], down, None, details=details)
 
 
@@ -121,7 +121,7 @@ def first_order(seed: int) -> Evidence:
     exact = first_order_update(direction, 1.0, 0.3)
     apart = abs(cosine(exact, direction) + 1)
     details["standard_errors"] = max(off)
-    return Evidence(_held(max(off) < 5 and apart < 1e-12), apart, 0.0, 1e-12, details=details)
+    return Evidence(held(max(off) < 5 and apart < 1e-12), apart, 0.0, 1e-12, details=details)
 
 
 def second_order(seed: int) -> Evidence:
@@ -146,7 +146,7 @@ def second_order(seed: int) -> Evidence:
     except Unusable:
         indefinite = False
     return Evidence(
-        _graded(apart < 1e-8, indefinite), apart, 0.0, 1e-8, details=details
+        graded(apart < 1e-8, indefinite), apart, 0.0, 1e-8, details=details
     )  # fmt: skip
 
 
@@ -171,7 +171,7 @@ def closer_is_better(seed: int) -> Evidence:
         "pairs": len(kl) * (len(kl) - 1) / 2, "kl_narrow": kl[(0.0, 0.65)],
         "size_narrow": size[(0.0, 0.65)], "kl_wide": kl[(0.0, 2.0)], "size_wide": size[(0.0, 2.0)],
     }  # fmt: skip
-    return Evidence(_graded(monotone, not turned), float(len(turned)), 0.0, 0.0, "pairs", details)
+    return Evidence(graded(monotone, not turned), float(len(turned)), 0.0, 0.0, "pairs", details)
 
 
 def self_normalized(seed: int) -> Evidence:
@@ -186,7 +186,7 @@ def self_normalized(seed: int) -> Evidence:
     power = float(np.polyfit(np.log(counts[:5]), np.log(bias[:5]), 1)[0])
     details = {f"bias_{n}": float(b) for n, b in zip(counts, bias, strict=True)}
     details |= {"error_256": found[-1][1]}
-    verdict = _graded(power < -0.3, -1.3 < power < -0.7)
+    verdict = graded(power < -0.3, -1.3 < power < -0.7)
     return Evidence(verdict, power, -1.0, 0.3, details=details)
 
 
@@ -200,7 +200,7 @@ def good_guide(seed: int) -> Evidence:
     """
     found = {name: _guide_cosines(name, seed) for name in ("stairs", "noisy", "wells")}
     right = found["stairs"]
-    verdict = _graded(
+    verdict = graded(
         float(right.mean()) > 0,
         float((right > 0).double().mean()) >= 0.9 and float(right.mean()) < 0.999,
     )
@@ -227,7 +227,7 @@ def four_draws(seed: int) -> Evidence:
     details |= {f"size_4_{share:g}": sizes[4, share] for share in (0.0, 0.5, 1.0)}
     details["guide"] = float((guide(0) - truth(config.alpha)).norm())
     ratio = errors[4, 0.5] / errors[4, 1.0]
-    verdict = _graded(ratio < 1, ratio < 0.5 and sizes[4, 0.5] > 2)
+    verdict = graded(ratio < 1, ratio < 0.5 and sizes[4, 0.5] > 2)
     return Evidence(verdict, ratio, 0.5, None, details=details)
 
 
@@ -245,7 +245,7 @@ def mixture_is_safer(seed: int) -> Evidence:
             errors[angle, share] = _error(found.deltas, truth(config.alpha))
     better = [errors[angle, 0.5] < errors[angle, 0.0] for angle in (0, 45, 90, 135, 180)]
     details = {f"error_{angle}_{share:g}": value for (angle, share), value in errors.items()}
-    verdict = _graded(any(better), all(better))
+    verdict = graded(any(better), all(better))
     ratio = errors[180, 0.5] / errors[180, 0.0]
     return Evidence(verdict, ratio, 1.0, None, details=details)
 
@@ -269,7 +269,7 @@ def policy_gradient_needs_a_start(seed: int) -> Evidence:
     ratio = {name: ends["random", name] / ends["random", "mgs"] for name in names}
     gap = {kind: ends[kind, names[0]] - ends[kind, "mgs"] for kind in ("random", "pretrained")}
     needs = ratio[names[0]] >= 2 and gap["pretrained"] < gap["random"]
-    verdict = _graded(ratio[names[0]] > 1, needs and ratio[names[1]] >= 2)
+    verdict = graded(ratio[names[0]] > 1, needs and ratio[names[1]] >= 2)
     return Evidence(verdict, ratio[names[0]], 2.0, None, details=details)
 
 
@@ -282,7 +282,7 @@ def policy_gradient_is_cheaper(seed: int) -> Evidence:
     passes = {name: METHODS[name].passes for name in METHODS}
     details = {f"passes_{name}": float(passes[name]) for name in _TIMED}
     details |= {f"milliseconds_{name}": _milliseconds(name, seed) for name in _TIMED}
-    verdict = _graded(*(passes[name] < passes["mgs"] for name in _TIMED[:2]))
+    verdict = graded(*(passes[name] < passes["mgs"] for name in _TIMED[:2]))
     return Evidence(
         verdict, float(passes[_TIMED[0]]), float(passes["mgs"]), None, "passes", details
     )  # fmt: skip
@@ -330,16 +330,6 @@ _TIMED = ("policy-gradient", "policy-gradient-baseline", "mgs")
 
 def _generator(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
-
-
-def _held(condition: bool) -> Verdict:
-    return Verdict.HOLDS if condition else Verdict.FAILS
-
-
-def _graded(somewhat: bool, fully: bool) -> Verdict:
-    if not somewhat:
-        return Verdict.FAILS
-    return Verdict.HOLDS if fully else Verdict.CONDITIONAL
 
 
 def _kl(shift: float, width: float) -> float:

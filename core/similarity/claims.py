@@ -15,7 +15,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scipy.stats import spearmanr
 
-from core.claims import Claim, Cost, Evidence, Verdict
+from core.claims import Claim, Cost, Evidence, Verdict, graded, held
 from core.encoders import EMBEDDED, encoder
 from core.similarity.bounds import code_wmd
 from core.similarity.costs import COSTS
@@ -72,7 +72,7 @@ def a_linear_program(seed: int) -> Evidence:
         best = square[linear_sum_assignment(square)].mean()
         assignments.append(abs(transport(uniform, uniform, square).value - best))
     worst = max(*gaps, *assignments)
-    verdict = Verdict.HOLDS if worst < EXACT else Verdict.FAILS
+    verdict = held(worst < EXACT)
     details = {"gap_program": max(gaps), "gap_assignment": max(assignments)}
     return Evidence(verdict, worst, 0.0, EXACT, details=details)
 
@@ -91,7 +91,7 @@ def any_lengths(seed: int) -> Evidence:
             missing += [abs(plan.sum(axis=1) - 1 / m).max(), abs(plan.sum(axis=0) - 1 / n).max()]
         doubled.append(wmd(x, np.vstack([x, x])))
     worst = float(max(*missing, *doubled))
-    verdict = Verdict.HOLDS if worst < EXACT else Verdict.FAILS
+    verdict = held(worst < EXACT)
     return Evidence(verdict, worst, 0.0, EXACT, details={"doubled": float(max(doubled))})
 
 
@@ -111,7 +111,7 @@ def an_edit_distance(seed: int) -> Evidence:
         replaced.append(wmd(x, edited))
     weak, strong = min(replaced) > EXACT, min(ordered) > EXACT
     details = {"least_replaced": min(replaced), "edits_of_order": 2.0}
-    return Evidence(_graded(weak, strong), float(max(ordered)), 0.0, EXACT, details=details)
+    return Evidence(graded(weak, strong), float(max(ordered)), 0.0, EXACT, details=details)
 
 
 def stop_words_out(seed: int) -> Evidence:
@@ -133,7 +133,7 @@ def stop_words_out(seed: int) -> Evidence:
     lost = float(np.mean(np.array(denied) < EXACT))
     details = {"with": scores["with"], "without": scores["without"], "denials_lost": lost}
     gain = scores["without"] - scores["with"]
-    return Evidence(_graded(gain >= 0, lost == 0), gain, 0.0, None, details=details)
+    return Evidence(graded(gain >= 0, lost == 0), gain, 0.0, None, details=details)
 
 
 def centroid_bound(seed: int) -> Evidence:
@@ -155,7 +155,7 @@ def centroid_bound(seed: int) -> Evidence:
         "relaxed_below": float((relaxed < centroid).sum()),
         "code_broken": float((centroid > code + EXACT).sum()),
     }
-    return Evidence(_held(broken == 0), broken, 0.0, None, details=details)
+    return Evidence(held(broken == 0), broken, 0.0, None, details=details)
 
 
 def pruning(seed: int) -> Evidence:
@@ -185,7 +185,7 @@ def pruning(seed: int) -> Evidence:
         solved[f"solved_{name}"] = sum(count for _, count in found) / (120 * len(queries))
         same &= all(set(e) == set(f) for e, (f, _) in zip(exact, found, strict=True))
     share = solved["solved_centroid"]
-    return Evidence(_graded(same, share <= 0.5), share, 1.0, None, details=solved)
+    return Evidence(graded(same, share <= 0.5), share, 1.0, None, details=solved)
 
 
 def cosine_over_euclid(seed: int) -> Evidence:
@@ -207,7 +207,7 @@ def cosine_over_euclid(seed: int) -> Evidence:
         "gain_high": float(high),
     }
     gain = float(gains.mean())
-    return Evidence(_graded(gain > 0, bool(low > 0)), gain, 0.0, None, details=details)
+    return Evidence(graded(gain > 0, bool(low > 0)), gain, 0.0, None, details=details)
 
 
 def scale(seed: int) -> Evidence:
@@ -223,8 +223,8 @@ def scale(seed: int) -> Evidence:
     worst = max(abs(np.array(tripled) - 3))
     inside = max(values) <= 2 and min(values) >= 0
     details = {"wrd_moved": max(moved), "wrd_largest": max(values)}
-    held = worst < EXACT and max(moved) < EXACT and inside
-    return Evidence(_held(bool(held)), float(np.mean(tripled)), 3.0, EXACT, details=details)
+    exact = worst < EXACT and max(moved) < EXACT and inside
+    return Evidence(held(bool(exact)), float(np.mean(tripled)), 3.0, EXACT, details=details)
 
 
 def norms_lost(seed: int) -> Evidence:
@@ -239,9 +239,9 @@ def norms_lost(seed: int) -> Evidence:
         longer[0] *= 10
         units.append(abs(wmd(_unit(longer), _unit(y)) - wmd(_unit(x), _unit(y))))
         rotated.append(abs(wrd(longer, y) - wrd(x, y)))
-    held = max(units) < EXACT and min(rotated) > EXACT
+    exact = max(units) < EXACT and min(rotated) > EXACT
     details = {"wrd_moved_mean": float(np.mean(rotated)), "wrd_moved_least": min(rotated)}
-    return Evidence(_held(held), max(units), 0.0, EXACT, details=details)
+    return Evidence(held(exact), max(units), 0.0, EXACT, details=details)
 
 
 def norm_is_importance(seed: int) -> Evidence:
@@ -259,7 +259,7 @@ def norm_is_importance(seed: int) -> Evidence:
     for language in ("en", "zh"):
         found[f"static_{language}_all"] = float(cuts(language)["correlation"].iloc[-1])
     high = [value > 0.2 for value in found.values()]
-    return Evidence(_graded(any(high), all(high)), min(found.values()), 0.2, None, details=found)
+    return Evidence(graded(any(high), all(high)), min(found.values()), 0.2, None, details=found)
 
 
 def rotator_bound(seed: int) -> Evidence:
@@ -281,21 +281,10 @@ def rotator_bound(seed: int) -> Evidence:
         "without_half_broken": float((2 * low > exact + EXACT).sum()),
         "single_words": equal,
     }
-    return Evidence(_held(broken == 0 and equal < EXACT), broken, 0.0, None, details=details)
+    return Evidence(held(broken == 0 and equal < EXACT), broken, 0.0, None, details=details)
 
 
 # ---- what the checks share
-
-
-def _held(held: bool) -> Verdict:
-    return Verdict.HOLDS if held else Verdict.FAILS
-
-
-def _graded(weak: bool, strong: bool) -> Verdict:
-    """Without the weak statement it fails; with the strong one it holds without a condition."""
-    if not weak:
-        return Verdict.FAILS
-    return Verdict.HOLDS if strong else Verdict.CONDITIONAL
 
 
 def _random_pairs(seed: int, count: int, least: int = 1) -> list[Pair]:

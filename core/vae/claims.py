@@ -14,7 +14,7 @@ import torch
 from scipy.stats import kstest, spearmanr
 from torch import Tensor
 
-from core.claims import Claim, Cost, Evidence, Verdict
+from core.claims import Claim, Cost, Evidence, Verdict, graded, held
 from core.images import nearest, sharpness
 from core.vae import data
 from core.vae.codes import gap_codes
@@ -61,7 +61,7 @@ def equivalent(seed: int) -> Evidence:
     readable = bool((table["pixels"] - table["codes"] <= 0.05).all())
     details = {f"{kind}_{name}": float(table[kind][name]) for name in table.index for kind in table}
     details["error"] = measures(SHIPPED["ae-8"]).error
-    verdict = _graded(bool((lost <= 0.05).any()), bool((lost <= 0.05).all()) and readable)
+    verdict = graded(bool((lost <= 0.05).any()), bool((lost <= 0.05).all()) and readable)
     return Evidence(verdict, float(lost.max()), 0.0, 0.05, details=details)
 
 
@@ -80,7 +80,7 @@ def shape_by_encoder(seed: int) -> Evidence:
         details |= {f"size_{family}": float(np.mean(sizes)), f"spread_{family}": spread[family]}
         details |= {f"dimensions_{family}": float(np.mean(ratios))}
     ratio = spread["point"] / spread["diagonal"]
-    return Evidence(_graded(ratio > 1, ratio >= 3), ratio, 3.0, None, details=details)
+    return Evidence(graded(ratio > 1, ratio >= 3), ratio, 3.0, None, details=details)
 
 
 def redundant_line(seed: int) -> Evidence:
@@ -94,7 +94,7 @@ def redundant_line(seed: int) -> Evidence:
         for shape in ("line", "ring", "disc", "irregular")
     }
     holds = ratios["line"] < 1.05 and ratios["disc"] > 1.9
-    return Evidence(_held(holds), ratios["line"], 1.0, 0.05, details=ratios)
+    return Evidence(held(holds), ratios["line"], 1.0, 0.05, details=ratios)
 
 
 def empty_ring(seed: int) -> Evidence:
@@ -113,7 +113,7 @@ def empty_ring(seed: int) -> Evidence:
     near = float(nearest(at_centers.flatten(1), x.flatten(1))[0].mean())
     density = _mixture(torch.zeros(1, 2), means, stds) / _mixture(means[:1], means, stds)
     details = {"density": float(density), "gap_centers": near}
-    return Evidence(_held(float(density) < 0.01 and far > 10 * near), far, near, None, "", details)
+    return Evidence(held(float(density) < 0.01 and far > 10 * near), far, near, None, "", details)
 
 
 def gaps_generalize(seed: int) -> Evidence:
@@ -128,7 +128,7 @@ def gaps_generalize(seed: int) -> Evidence:
     details = {f"gap_{name}": value for name, value in found.items()}
     details |= {f"held_out_{name}": measures(SHIPPED[name]).held_out for name in found}
     details["ratio_ae"] = ratios["ae"]
-    verdict = _graded(ratios["vae"] < ratios["ae"], ratios["vae"] < 1.5)
+    verdict = graded(ratios["vae"] < ratios["ae"], ratios["vae"] < 1.5)
     return Evidence(verdict, ratios["vae"], 1.0, 0.5, details=details)
 
 
@@ -148,7 +148,7 @@ def points_cover_nothing(seed: int) -> Evidence:
     }
     off = max(abs(shares[r] - float(covered_by_chance(100, r))) for r in radii)
     details = {f"covered_{r}": shares[r] for r in radii} | {"points": max(none)}
-    return Evidence(_held(max(none) == 0 and off < 0.05), off, 0.0, 0.05, details=details)
+    return Evidence(held(max(none) == 0 and off < 0.05), off, 0.0, 0.05, details=details)
 
 
 def box_is_troublesome(seed: int) -> Evidence:
@@ -183,7 +183,7 @@ def ellipse_reconstructs(seed: int) -> Evidence:
     ratios = {name: found[name, 1.0] / found[name, 0.0] for name in ("vae", "ae")}
     details = {f"error_{name}_{t:g}": value for (name, t), value in found.items()}
     details["ratio_ae"] = ratios["ae"]
-    verdict = _graded(ratios["vae"] < ratios["ae"], ratios["vae"] < 1.5)
+    verdict = graded(ratios["vae"] < ratios["ae"], ratios["vae"] < 1.5)
     return Evidence(verdict, ratios["vae"], 1.0, 0.5, details=details)
 
 
@@ -202,7 +202,7 @@ def reparameterization(seed: int) -> Evidence:
     ratio = float(score.var() / through.var())
     details = {"chance": chance, "standard_errors": float(off)}
     holds = chance > CHANCE and off < 4.5 and ratio > 10
-    return Evidence(_held(holds), ratio, 10.0, details=details)
+    return Evidence(held(holds), ratio, 10.0, details=details)
 
 
 def width_is_reach(seed: int) -> Evidence:
@@ -215,7 +215,7 @@ def width_is_reach(seed: int) -> Evidence:
     found = {name: _width_and_room(name) for name in ("vae", "vae-8")}
     right = [value > 0.2 and chance < CHANCE for value, chance in found.values()]
     details = {f"correlation_{name}": value for name, (value, _) in found.items()}
-    return Evidence(_graded(any(right), all(right)), found["vae"][0], None, None, details=details)
+    return Evidence(graded(any(right), all(right)), found["vae"][0], None, None, details=details)
 
 
 def ellipses_alone(seed: int) -> Evidence:
@@ -224,18 +224,18 @@ def ellipses_alone(seed: int) -> Evidence:
     The VAE trained without a penalty: HOLDS if its half axes, relative to the size of its codes,
     are below a fifth of the VAE's, and the union of its ellipses is farther from N(0, I).
     """
-    free, held = measures(SHIPPED["none"]), measures(SHIPPED["vae"])
+    free, bound = measures(SHIPPED["none"]), measures(SHIPPED["vae"])
     widths = {name: _relative_width(name) for name in ("none", "vae")}
     details = {
         "width_vae": widths["vae"],
         "aggregate_none": free.aggregate_kl,
-        "aggregate_vae": held.aggregate_kl,
+        "aggregate_vae": bound.aggregate_kl,
         "moment_none": free.second_moment,
         "error_none": free.error,
         "error_ae": measures(SHIPPED["ae"]).error,
     }
-    holds = widths["none"] < widths["vae"] / 5 and free.aggregate_kl > held.aggregate_kl
-    return Evidence(_held(holds), widths["none"], widths["vae"], None, details=details)
+    holds = widths["none"] < widths["vae"] / 5 and free.aggregate_kl > bound.aggregate_kl
+    return Evidence(held(holds), widths["none"], widths["vae"], None, details=details)
 
 
 def simple_is_close(seed: int) -> Evidence:
@@ -266,7 +266,7 @@ def simple_is_close(seed: int) -> Evidence:
         "sample_gap_vae": trained["vae"].sample_gap,
     }
     apart = abs(moments["simple"] - moments["kl"])
-    return Evidence(_graded(apart < 0.9, apart < 0.1), moments["simple"], 1.0, 0.1, details=details)
+    return Evidence(graded(apart < 0.9, apart < 0.1), moments["simple"], 1.0, 0.1, details=details)
 
 
 def union_is_the_circle(seed: int) -> Evidence:
@@ -284,7 +284,7 @@ def union_is_the_circle(seed: int) -> Evidence:
     one, many = found["vae"], found["beta-20"]
     dies = max(many.kl, many.aggregate_kl) < 1 and many.error > 2 * one.error
     share = one.aggregate_kl / one.kl
-    return Evidence(_graded(share < 0.2, dies), share, 0.0, 0.2, details=details)
+    return Evidence(graded(share < 0.2, dies), share, 0.0, 0.2, details=details)
 
 
 def samples_are_real(seed: int) -> Evidence:
@@ -299,7 +299,7 @@ def samples_are_real(seed: int) -> Evidence:
     details = {f"sample_gap_{name}": value for name, value in found.items()}
     details["held_out_vae"] = held_out
     details["between_images"] = _between_images()
-    verdict = _graded(found["vae"] < found["ae"], found["vae"] <= held_out)
+    verdict = graded(found["vae"] < found["ae"], found["vae"] <= held_out)
     return Evidence(verdict, found["vae"], held_out, None, details=details)
 
 
@@ -322,7 +322,7 @@ def disentangled(seed: int) -> Evidence:
     excess = rotation_excess(stds, 45)
     more = gaps["vae-8"] - gaps["ae-8"]
     details = {"gap_vae": gaps["vae-8"], "gap_ae": gaps["ae-8"], "rotation": excess}
-    verdict = _graded(more >= 0.02, more >= 0.05 and excess >= 0.1)
+    verdict = graded(more >= 0.02, more >= 0.05 and excess >= 0.1)
     return Evidence(verdict, more, 0.0, None, details=details)
 
 
@@ -339,7 +339,7 @@ def linear_arithmetic(seed: int) -> Evidence:
     details["half_way_faded"] = faded
     value = found["vae"][0]
     better = [value < found["ae"][0], value < faded]
-    return Evidence(_graded(any(better), all(better)), value, faded, None, details=details)
+    return Evidence(graded(any(better), all(better)), value, faded, None, details=details)
 
 
 def overlap_blurs(seed: int) -> Evidence:
@@ -358,7 +358,7 @@ def overlap_blurs(seed: int) -> Evidence:
     }
     apart = float(sharpness(optimal_decoder(20 * means[:1], 20 * means, stds, x)) / sharpness(x[0]))
     details = {"kept_l1": kept["l1"], "kept_apart": apart}
-    verdict = _graded(kept["l2"] < 0.8, kept["l1"] < 0.8)
+    verdict = graded(kept["l2"] < 0.8, kept["l1"] < 0.8)
     return Evidence(verdict, kept["l2"], 1.0, 0.2, details=details)
 
 
@@ -381,20 +381,10 @@ def superposed_gaussians(seed: int) -> Evidence:
     slope = math.log(gaps[10_000] / gaps[10]) / math.log(1000)
     details = {f"gap_{count}": gap for count, gap in gaps.items()} | {"slope": slope}
     holds = slope < -0.3 and gaps[10_000] < 0.05
-    return Evidence(_held(holds), gaps[10_000], 0.0, 0.05, details=details)
+    return Evidence(held(holds), gaps[10_000], 0.0, 0.05, details=details)
 
 
 # ---- what the checks share
-
-
-def _held(holds: bool) -> Verdict:
-    return Verdict.HOLDS if holds else Verdict.FAILS
-
-
-def _graded(weak: bool, strong: bool) -> Verdict:
-    if not weak:
-        return Verdict.FAILS
-    return Verdict.HOLDS if strong else Verdict.CONDITIONAL
 
 
 def _generator(seed: int) -> torch.Generator:

@@ -9,6 +9,7 @@ import pytest
 
 from core import claims
 from core.claims import Claim, Cost, Evidence, Verdict
+from core.topics import TOPICS, built
 
 
 def claim(check: Callable[[int], Evidence], **fields: object) -> Claim:
@@ -135,3 +136,26 @@ def test_every_claim_ships_evidence_with_its_expected_verdict(item: Claim) -> No
     assert (row.verdict, row.expects, row.source, row.cost) == (
         item.expects, item.expects, item.source, item.cost
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("slug", [topic.slug for topic in TOPICS if built(topic.slug)])
+def test_the_evidence_that_ships_is_of_a_topics_claims_in_their_order(slug: str) -> None:
+    ids = [item.id for item in claims.all_claims() if item.topic == slug]
+    assert list(claims.shipped(slug)) == ids
+
+
+@pytest.mark.parametrize(
+    ("weak", "strong", "verdict"),
+    [
+        (False, False, Verdict.FAILS), (False, True, Verdict.FAILS),
+        (True, False, Verdict.CONDITIONAL), (True, True, Verdict.HOLDS),
+    ],
+)  # fmt: skip
+def test_a_grade_needs_the_weak_statement_and_holds_with_the_strong_one(
+    weak: bool, strong: bool, verdict: Verdict
+) -> None:
+    assert claims.graded(weak, strong) is verdict
+
+
+def test_held_is_one_or_the_other() -> None:
+    assert (claims.held(True), claims.held(False)) == (Verdict.HOLDS, Verdict.FAILS)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from core import optimization as core
-from core.claims import Cost, Verdict, record, shipped
+from core.claims import Cost, Verdict, record
 
 module = importlib.import_module("core.optimization.claims")
 CLAIMS = {claim.id.partition(".")[2]: claim for claim in core.CLAIMS}
@@ -35,13 +35,6 @@ def test_every_claim_has_the_verdict_that_it_expects(claim: Any) -> None:
 @pytest.mark.parametrize("claim", OF_A_SEED, ids=lambda claim: claim.id)
 def test_another_seed_gives_the_same_verdict(claim: Any) -> None:
     assert record(claim, 1).as_expected
-
-
-def test_the_shipped_evidence_is_of_these_claims_and_as_expected() -> None:
-    rows = shipped("optimization")
-    assert list(rows) == [claim.id for claim in core.CLAIMS]
-    assert all(row.as_expected for row in rows.values())
-    assert [row.cost for row in rows.values()] == [claim.cost for claim in core.CLAIMS]
 
 
 def returning(value: Any) -> Any:

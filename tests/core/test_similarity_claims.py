@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from core import similarity as core
-from core.claims import Cost, Verdict, record, shipped
+from core.claims import Cost, Verdict, record
 
 module = importlib.import_module("core.similarity.claims")
 CLAIMS = {claim.id.partition(".")[2]: claim for claim in core.CLAIMS}
@@ -29,13 +29,6 @@ def test_every_claim_has_the_verdict_that_it_expects(claim: Any, seed: int) -> N
     row = record(claim, seed)
     assert row.as_expected
     assert np.isfinite([row.measured, *row.details.values()]).all()
-
-
-def test_the_shipped_evidence_is_of_these_claims_and_as_expected() -> None:
-    rows = shipped("similarity")
-    assert list(rows) == [claim.id for claim in core.CLAIMS]
-    assert all(row.as_expected for row in rows.values())
-    assert [row.cost for row in rows.values()] == [claim.cost for claim in core.CLAIMS]
 
 
 def test_claim_the_post_s_code_breaks_every_bound_and_the_half_matters() -> None:
