@@ -4,29 +4,20 @@ from ui.frame import ensure_frame
 
 ensure_frame()  # before the imports below: on a cold start the title stands while they run
 
-from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import streamlit as st
 
 from core import attention as core
 from ui import charts, jobs, lab
-from ui.i18n import has, t
+from ui.i18n import t
 from ui.numbers import latex, pretty
 
 SLUG = "attention"
+series = partial(lab.series, SLUG)
 SIGNED = ("identity",)  # kernels whose weights may be negative
-
-
-def series(codes: Iterable[str]) -> dict[str, str]:
-    """The reader's words for the curves of a table."""
-    return {
-        code: t(f"attention.{kind}.{code}")
-        for code in dict.fromkeys(codes)
-        for kind in ("series", "options")
-        if has(f"attention.{kind}.{code}")
-    }
 
 
 def matrices(config: core.MatricesConfig) -> None:

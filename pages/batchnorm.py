@@ -6,6 +6,7 @@ ensure_frame()  # before the imports below: on a cold start the title stands whi
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -16,17 +17,13 @@ from ui.i18n import t
 from ui.numbers import latex, pretty
 
 SLUG = "batchnorm"
-
-
-def series(table: Any, column: str = "curve") -> dict[str, str]:
-    """The codes of a column with the reader's words for them."""
-    return {code: t(f"batchnorm.series.{code}") for code in table[column].unique()}
+series = partial(lab.series, SLUG)
 
 
 def by_step(table: Any, y: str, title: str, alt: str, **options: Any) -> None:
     """Curves over the steps of a training."""
     lab.chart(
-        charts.lines, table, x="step", y=y, series="curve", names=series(table),
+        charts.lines, table, x="step", y=y, series="curve", names=series(table["curve"]),
         x_title=t("batchnorm.step"), y_title=title, alt=alt, **options,
     )  # fmt: skip
 
@@ -38,14 +35,16 @@ def valley(config: core.ValleyConfig) -> None:
     with left:
         lab.chart(
             charts.lines, result.picture, x="w", y="b", series="curve",
-            names=series(result.picture), paths=("level", "path"), x_title=t("batchnorm.valley.w"),
+            names=series(result.picture["curve"]),
+            paths=("level", "path"), x_title=t("batchnorm.valley.w"),
             y_title=t("batchnorm.valley.b"), x_domain=(-3.0, 3.0), y_domain=(-3.0, 3.0),
             alt=t("batchnorm.valley.alt_contours", condition=condition(result.smoothness)),
         )  # fmt: skip
     with right:
         lab.chart(
             charts.lines, result.breaking, x="multiple", y="gap", series="curve",
-            names=series(result.breaking), points=("own",), x_title=t("batchnorm.valley.multiple"),
+            names=series(result.breaking["curve"]),
+            points=("own",), x_title=t("batchnorm.valley.multiple"),
             y_title=t("batchnorm.valley.gap"), y_scale="log", y_domain=(1e-12, 1e6),
             alt=t("batchnorm.valley.alt_breaking"),
         )  # fmt: skip
@@ -79,14 +78,14 @@ def scales(config: core.ScalesConfig) -> None:
     with left:
         lab.chart(
             charts.lines, result.losses, x="step", y="gap", series="curve",
-            names=series(result.losses), x_title=t("batchnorm.step"),
+            names=series(result.losses["curve"]), x_title=t("batchnorm.step"),
             y_title=t("batchnorm.scales.gap"), y_scale="log", y_domain=(1e-6, 1.0),
             alt=t("batchnorm.scales.alt_losses"),
         )  # fmt: skip
     with right:
         lab.chart(
             charts.lines, result.laws, x="scale", y="value", series="curve",
-            names=series(result.laws), x_title=t("batchnorm.scales.times"),
+            names=series(result.laws["curve"]), x_title=t("batchnorm.scales.times"),
             y_title=t("batchnorm.scales.relative"), x_scale="log", y_scale="log",
             alt=t("batchnorm.scales.alt_laws"),
         )  # fmt: skip
@@ -124,7 +123,7 @@ def training(config: core.CompareConfig) -> None:
         )  # fmt: skip
         lab.chart(
             charts.lines, result.updates, x="layer", y="value", series="curve",
-            names=series(result.updates), x_title=t("batchnorm.training.layer"),
+            names=series(result.updates["curve"]), x_title=t("batchnorm.training.layer"),
             y_title=t("batchnorm.training.update"), y_scale="log",
             alt=t("batchnorm.training.alt_updates"),
         )  # fmt: skip
@@ -153,7 +152,7 @@ def together(names: Sequence[str]) -> Callable[[Sequence[Sequence[Mapping[str, f
         table = core.live(dict(zip(names, curves, strict=True)))
         if table["step"].nunique() > 1:
             figure = charts.lines(
-                table, x="step", y="loss", series="curve", names=series(table),
+                table, x="step", y="loss", series="curve", names=series(table["curve"]),
                 x_title=t("batchnorm.step"), y_title=t("batchnorm.training.loss"), y_scale="log",
             )  # fmt: skip
             spec = {**figure.spec, "datasets": dict(figure.tables), "height": 220}
@@ -184,7 +183,7 @@ def curvature(config: core.CurvatureConfig) -> None:
     with left:
         lab.chart(
             charts.lines, result.smoothness, x="rate", y="value", series="curve",
-            names=series(result.smoothness), x_title=t("batchnorm.curvature.rate"),
+            names=series(result.smoothness["curve"]), x_title=t("batchnorm.curvature.rate"),
             y_title=t("batchnorm.training.smoothness"), x_scale="log", y_scale="log",
             alt=t("batchnorm.curvature.alt_smoothness"),
         )  # fmt: skip
@@ -255,12 +254,12 @@ def sweep(config: core.SweepConfig) -> None:
             charts.heatmap, result.table, x="rate", y="variant", value="loss",
             x_title=t("batchnorm.sweep.rate"), y_title=t("batchnorm.sweep.variant"),
             value_title=t("batchnorm.sweep.loss"), domain=(-2.0, 1.0), near=True,
-            names=series(result.table, "variant"), alt=t("batchnorm.sweep.alt_map"),
+            names=series(result.table["variant"]), alt=t("batchnorm.sweep.alt_map"),
         )  # fmt: skip
     with right:
         lab.chart(
             charts.ranked, result.best, x="loss", y="variant", series="inputs",
-            names=series(result.best, "variant"), series_names=series(result.best, "inputs"),
+            names=series(result.best["variant"]), series_names=series(result.best["inputs"]),
             x_title=t("batchnorm.sweep.best"), y_title=t("batchnorm.sweep.variant"),
             alt=t("batchnorm.sweep.alt_best"),
         )  # fmt: skip
@@ -308,7 +307,8 @@ def batches(config: core.BatchesConfig) -> None:
     with left:
         lab.chart(
             charts.lines, result.noise, x="size", y="value", series="curve",
-            names=series(result.noise), points=("sample",), x_title=t("batchnorm.batches.size"),
+            names=series(result.noise["curve"]),
+            points=("sample",), x_title=t("batchnorm.batches.size"),
             y_title=t(f"batchnorm.batches.{config.view}"), x_scale="log", y_scale="log",
             alt=t("batchnorm.batches.alt_noise"),
         )  # fmt: skip
@@ -321,7 +321,7 @@ def batches(config: core.BatchesConfig) -> None:
         )  # fmt: skip
     lab.chart(
         charts.lines, result.own, x="size", y="accuracy", series="curve",
-        names=series(result.own), x_title=t("batchnorm.batches.size"),
+        names=series(result.own["curve"]), x_title=t("batchnorm.batches.size"),
         y_title=t("batchnorm.shift.accuracy"), x_scale="log", y_domain=(0.0, 1.0),
         alt=t("batchnorm.batches.alt_own"),
     )  # fmt: skip

@@ -6,6 +6,7 @@ ensure_frame()  # before the imports below: on a cold start the title stands whi
 
 import math
 from dataclasses import replace
+from functools import partial
 
 import streamlit as st
 
@@ -16,11 +17,7 @@ from ui.i18n import t
 from ui.numbers import latex, pretty
 
 SLUG = "gelu"
-
-
-def words(*codes: str) -> dict[str, str]:
-    """Codes of series with the reader's words for them."""
-    return {code: t(f"gelu.series.{code}") for code in codes}
+series = partial(lab.series, SLUG)
 
 
 def curves(config: core.CurvesConfig) -> None:
@@ -32,13 +29,14 @@ def curves(config: core.CurvesConfig) -> None:
     with left:
         lab.chart(
             charts.lines, result.functions, x="x", y="value", series="curve",
-            names=words("exact", "tanh", "sigmoid"), x_title="x",
+            names=series(("exact", "tanh", "sigmoid")), x_title="x",
             y_title=t(f"gelu.options.{config.meter}"), alt=t("gelu.curves.alt_functions"),
         )  # fmt: skip
     with right:
         lab.chart(
             charts.lines, result.errors, x="x", y="error", series="curve",
-            names=words("tanh", "sigmoid"), x_title="x", y_title=t(f"gelu.curves.{config.scale}"),
+            names=series(("tanh", "sigmoid")), x_title="x",
+            y_title=t(f"gelu.curves.{config.scale}"),
             alt=t("gelu.curves.alt_errors", **found),
         )  # fmt: skip
     st.markdown(t("gelu.curves.worst", **found))
@@ -50,7 +48,7 @@ def tails(config: core.TailsConfig) -> None:
     found = {code: pretty(factor, 3) for code, factor in result.factors.items()}
     lab.chart(
         charts.lines, result.curves, x="x", y="value", series="curve",
-        names=words("exact", "tanh", "sigmoid"), x_title="x", y_title=t("gelu.tails.value"),
+        names=series(("exact", "tanh", "sigmoid")), x_title="x", y_title=t("gelu.tails.value"),
         y_scale="log", alt=t("gelu.tails.alt", **found),
     )  # fmt: skip
     st.markdown(t("gelu.tails.found", x=pretty(-config.reach), **found))
@@ -131,7 +129,7 @@ def why(config: core.WhyConfig) -> None:
     with left:
         lab.chart(
             charts.lines, result.ratio, x="x", y="value", series="curve",
-            names=words("logit", "polynomial"), x_title="x", y_title=t("gelu.why.ratio"),
+            names=series(("logit", "polynomial")), x_title="x", y_title=t("gelu.why.ratio"),
             alt=t("gelu.why.alt_ratio"),
         )  # fmt: skip
     with right:
@@ -154,7 +152,8 @@ def rounding(config: core.RoundingConfig) -> None:
     share = dict(zip(result.share["source"], result.share["share"], strict=True))
     lab.chart(
         charts.lines, result.errors, x="x", y="error", series="source",
-        names=words("rounding", "tanh", "sigmoid"), x_title="x", y_title=t("gelu.rounding.error"),
+        names=series(("rounding", "tanh", "sigmoid")), x_title="x",
+        y_title=t("gelu.rounding.error"),
         y_scale="log", y_domain=(1e-10, 0.1), alt=t("gelu.rounding.alt", dtype=config.dtype),
     )  # fmt: skip
     st.markdown(
@@ -177,7 +176,7 @@ def speed(config: core.SpeedConfig) -> None:
     forms = result.table["form"]
     lab.chart(
         charts.intervals, result.table, x="milliseconds_median", low="milliseconds_low",
-        high="milliseconds_high", y="max_error", series="form", names=words(*forms),
+        high="milliseconds_high", y="max_error", series="form", names=series(forms),
         x_title=t("gelu.speed.milliseconds"), y_title=t("gelu.speed.error"),
         x_scale="log", y_scale="log", alt=t("gelu.speed.alt"),
     )  # fmt: skip

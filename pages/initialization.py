@@ -5,7 +5,7 @@ from ui.frame import ensure_frame
 ensure_frame()  # before the imports below: on a cold start the title stands while they run
 
 from dataclasses import replace
-from typing import Any
+from functools import partial
 
 import streamlit as st
 
@@ -16,11 +16,7 @@ from ui.i18n import t
 from ui.numbers import latex, pretty
 
 SLUG = "initialization"
-
-
-def series(table: Any) -> dict[str, str]:
-    """The curves of a table with the reader's words for them."""
-    return {code: t(f"initialization.series.{code}") for code in table["curve"].unique()}
+series = partial(lab.series, SLUG)
 
 
 def angles(config: core.AnglesConfig) -> None:
@@ -30,7 +26,7 @@ def angles(config: core.AnglesConfig) -> None:
     with left:
         lab.chart(
             charts.lines, result.densities, x="x", y="value", series="curve",
-            names=series(result.densities), points=("sample",),
+            names=series(result.densities["curve"]), points=("sample",),
             x_title=t(f"initialization.angles.{config.view}"),
             y_title=t(f"initialization.angles.density_{config.view}"),
             alt=t("initialization.angles.alt_densities", n=config.dim),
@@ -38,7 +34,8 @@ def angles(config: core.AnglesConfig) -> None:
     with right:
         lab.chart(
             charts.lines, result.variances, x="dim", y="value", series="curve",
-            names=series(result.variances), x_title="n", y_title=t("initialization.angles.scaled"),
+            names=series(result.variances["curve"]),
+            x_title="n", y_title=t("initialization.angles.scaled"),
             x_scale="log", y_domain=(0.9, 1.6), alt=t("initialization.angles.alt_variances"),
         )  # fmt: skip
     lab.formula(SLUG, "angles", n=str(config.dim), exact=latex(result.variance, 7))
@@ -70,7 +67,7 @@ def words(config: core.WordsConfig) -> None:
     mean = pretty(result.mean, 4)
     lab.chart(
         charts.lines, result.densities, x="x", y="value", series="curve",
-        names=series(result.densities), points=("words",),
+        names=series(result.densities["curve"]), points=("words",),
         x_title=t("initialization.angles.angle"),
         y_title=t("initialization.angles.density_angle"),
         alt=t("initialization.words.alt", mean=mean),
@@ -100,14 +97,14 @@ def meters(config: core.MetersConfig) -> None:
     with left:
         lab.chart(
             charts.lines, result.curves, x="n", y="value", series="curve",
-            names=series(result.curves), points=("entrywise", "frobenius", "spectral"),
+            names=series(result.curves["curve"]), points=("entrywise", "frobenius", "spectral"),
             x_title="n", y_title=t("initialization.meters.error"), x_scale="log", y_scale="log",
             alt=t("initialization.meters.alt_curves", spectral=pretty(result.spectral, 3)),
         )  # fmt: skip
     with right:
         lab.chart(
             charts.lines, result.spectrum, x="s", y="value", series="curve",
-            names=series(result.spectrum), points=("sample",),
+            names=series(result.spectrum["curve"]), points=("sample",),
             x_title=t("initialization.meters.singular"),
             y_title=t("initialization.meters.density"),
             alt=t("initialization.meters.alt_spectrum"),
@@ -178,13 +175,14 @@ def stability(config: core.StabilityConfig) -> None:
     with left:
         lab.chart(
             charts.lines, result.cobweb, x="q", y="value", series="curve",
-            names=series(result.cobweb), paths=("path",), x_title=t("initialization.stability.q"),
+            names=series(result.cobweb["curve"]),
+            paths=("path",), x_title=t("initialization.stability.q"),
             y_title=t("initialization.stability.next"), alt=t("initialization.stability.alt_map"),
         )  # fmt: skip
     with right:
         lab.chart(
             charts.lines, result.layers, x="layer", y="q", series="curve",
-            names=series(result.layers), x_title=t("initialization.stability.layer"),
+            names=series(result.layers["curve"]), x_title=t("initialization.stability.layer"),
             y_title=t("initialization.stability.q"), y_scale="log",
             alt=t("initialization.stability.alt_layers", last=pretty(result.last, 3)),
         )  # fmt: skip
@@ -212,7 +210,7 @@ def signal(config: core.ProfileConfig) -> None:
     with left:
         lab.chart(
             charts.lines, result.moments, x="layer", y="value", series="curve",
-            names=series(result.moments), points=("forward", "backward"),
+            names=series(result.moments["curve"]), points=("forward", "backward"),
             x_title=t("initialization.profile.layer"), y_title=t("initialization.profile.moment"),
             y_scale="log", y_domain=result.domain, alt=t(
                 "initialization.profile.alt_moments", forward=pretty(result.forward, 3),
@@ -222,7 +220,7 @@ def signal(config: core.ProfileConfig) -> None:
     with right:
         lab.chart(
             charts.lines, result.cosines, x="layer", y="value", series="curve",
-            names=series(result.cosines), points=("cosine",),
+            names=series(result.cosines["curve"]), points=("cosine",),
             x_title=t("initialization.profile.layer"), y_title=t("initialization.profile.cosine"),
             y_domain=(-0.2, 1.0),
             alt=t("initialization.profile.alt_cosines", cosine=pretty(result.cosine, 3)),
@@ -246,7 +244,7 @@ def collapse(config: core.CollapseConfig) -> None:
     with left:
         lab.chart(
             charts.lines, result.cobweb, x="cosine", y="value", series="curve",
-            names=series(result.cobweb), paths=("path",),
+            names=series(result.cobweb["curve"]), paths=("path",),
             x_title=t("initialization.collapse.cosine"), y_title=t("initialization.collapse.next"),
             y_domain=(-1.0, 1.0),
             alt=t("initialization.collapse.alt_map", last=pretty(result.last, 3)),
@@ -275,7 +273,8 @@ def cloud(config: core.CloudConfig) -> None:
     result = lab.compute(core.cloud, config)
     lab.chart(
         charts.lines, result.densities, x="x", y="value", series="curve",
-        names=series(result.densities), points=("sample",), x_title=t("initialization.cloud.log"),
+        names=series(result.densities["curve"]),
+        points=("sample",), x_title=t("initialization.cloud.log"),
         y_title=t("initialization.meters.density"),
         alt=t("initialization.cloud.alt", variance=pretty(result.variance, 3)),
     )  # fmt: skip
@@ -302,7 +301,7 @@ def starts(config: core.StartsConfig) -> None:
     loss = pretty(first["loss"], 3)
     lab.chart(
         charts.lines, result.losses, x="step", y="loss", series="curve",
-        names=series(result.losses), x_title=t("initialization.starts.step"),
+        names=series(result.losses["curve"]), x_title=t("initialization.starts.step"),
         y_title=t("initialization.starts.loss"), y_domain=(0.0, 2.6),
         alt=t(f"initialization.starts.{'alt' if ready else 'alt_shipped'}", loss=loss),
     )  # fmt: skip

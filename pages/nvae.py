@@ -5,6 +5,7 @@ from ui.frame import ensure_frame
 ensure_frame()  # before the imports below: on a cold start the title stands while they run
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -15,11 +16,7 @@ from ui.i18n import has, t
 from ui.numbers import latex, pretty
 
 SLUG = "nvae"
-
-
-def words(table: Any, column: str = "curve") -> dict[str, str]:
-    """The codes of a column with the reader's words for them."""
-    return {code: t(f"nvae.series.{code}") for code in table[column].unique()}
+series = partial(lab.series, SLUG)
 
 
 def pictures(table: Any, *, row_title: str, column_title: str, alt: str) -> None:
@@ -84,7 +81,7 @@ def scales(config: core.ScalesConfig) -> None:
     with right:
         lab.chart(
             charts.lines, result.training, x="step", y="value", series="curve",
-            names=words(result.training), x_title=t("nvae.tasks.model.metrics.step"),
+            names=series(result.training["curve"]), x_title=t("nvae.tasks.model.metrics.step"),
             y_title=t("nvae.scales.kl"), y_scale="log", alt=t("nvae.scales.alt_training"),
         )  # fmt: skip
     st.markdown(t("nvae.scales.found", kl=pretty(result.information, 3)))
@@ -103,7 +100,7 @@ def statistics(config: core.StatisticsConfig) -> None:
     )  # fmt: skip
     lab.chart(
         charts.lines, result.settling, x="passes", y="value", series="curve",
-        names=words(result.settling), x_title=t("nvae.statistics.passes"),
+        names=series(result.settling["curve"]), x_title=t("nvae.statistics.passes"),
         y_title=t("nvae.statistics.change"), x_scale="log", alt=t("nvae.statistics.alt_settling"),
     )  # fmt: skip
     st.markdown(t("nvae.statistics.found", moved=pretty(result.moved, 3)))
@@ -124,7 +121,8 @@ def toys(config: core.ToysConfig) -> None:
             )  # fmt: skip
     lab.chart(
         charts.lines, result.reach, x="parts", y="value", series="curve",
-        names=words(result.reach), x_title=t("nvae.toys.parts"), y_title=t("nvae.toys.gap"),
+        names=series(result.reach["curve"]),
+        x_title=t("nvae.toys.parts"), y_title=t("nvae.toys.gap"),
         x_scale="log", y_scale="log", alt=t("nvae.toys.alt_reach"),
     )  # fmt: skip
     st.markdown(
@@ -138,7 +136,7 @@ def relative(config: core.RelativeConfig) -> None:
     result = lab.compute(core.relative, config)
     lab.chart(
         charts.lines, result.curves, x="shift", y="value", series="curve",
-        names=words(result.curves), points=("sampled",), x_title=t("nvae.relative.shift"),
+        names=series(result.curves["curve"]), points=("sampled",), x_title=t("nvae.relative.shift"),
         y_title=t("nvae.relative.kl"), alt=t("nvae.relative.alt"),
     )  # fmt: skip
     lab.formula(

@@ -6,6 +6,7 @@ ensure_frame()  # before the imports below: on a cold start the title stands whi
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -17,11 +18,7 @@ from ui.i18n import t
 from ui.numbers import latex, pretty
 
 SLUG = "optimization"
-
-
-def words(table: Any, column: str = "curve") -> dict[str, str]:
-    """The codes of a column with the reader's words for them."""
-    return {code: t(f"optimization.series.{code}") for code in table[column].unique()}
+series = partial(lab.series, SLUG)
 
 
 def pair(place: tuple[float, float]) -> str:
@@ -80,13 +77,14 @@ def limits(config: core.LimitsConfig) -> None:
     with left:
         lab.chart(
             charts.lines, result.densities, x="place", y="value", series="curve",
-            names=words(result.densities), x_title=t("optimization.limits.place"),
+            names=series(result.densities["curve"]), x_title=t("optimization.limits.place"),
             y_title=t("optimization.limits.scaled"), alt=t("optimization.limits.alt_densities"),
         )  # fmt: skip
     with right:
         lab.chart(
             charts.lines, result.means, x="alpha", y="value", series="curve",
-            names=words(result.means), x_title="α", y_title=t("optimization.limits.update"),
+            names=series(result.means["curve"]),
+            x_title="α", y_title=t("optimization.limits.update"),
             x_scale="log",
             alt=t(
                 "optimization.limits.alt_means", cold=pretty(result.coldest, 3),
@@ -107,7 +105,7 @@ def first(config: core.FirstConfig) -> None:
     result = lab.compute(core.first, config)
     lab.chart(
         charts.lines, result.lengths, x="kappa", y="value", series="curve",
-        names=words(result.lengths), points=("sample",), x_scale="log",
+        names=series(result.lengths["curve"]), points=("sample",), x_scale="log",
         x_title=t("optimization.first.kappa"), y_title=t("optimization.first.length"),
         y_domain=(0.0, 1.1),
         alt=t("optimization.first.alt", dim=config.dim, closed=pretty(result.closed, 4)),
@@ -138,7 +136,7 @@ def second(config: core.SecondConfig) -> None:
     with left:
         lab.chart(
             charts.regions, result.areas, x="x", y="y", item="item", label="name",
-            series="series", names=words(result.areas, "series"),
+            series="series", names=series(result.areas["series"]),
             x_title=t("optimization.dx"), y_title=t("optimization.dy"), reach=4.0,
             alt=t("optimization.second.alt"),
         )  # fmt: skip
@@ -153,7 +151,7 @@ def priors(config: core.PriorsConfig) -> None:
     with left:
         lab.chart(
             charts.regions, result.ends, x="x", y="y", item="item", label="name",
-            series="series", names=words(result.ends, "series"), x_title=t("optimization.dx"),
+            series="series", names=series(result.ends["series"]), x_title=t("optimization.dx"),
             y_title=t("optimization.dy"), reach=2.2, alt=t("optimization.priors.alt"),
         )  # fmt: skip
     with right:
@@ -169,7 +167,7 @@ def sampling(config: core.SamplingConfig) -> None:
     with left:
         lab.chart(
             charts.lines, result.proposals, x="x", y="y", series="kind",
-            names=words(result.proposals, "kind"),
+            names=series(result.proposals["kind"]),
             points=("heavy", "light", "estimate", "truth", "guide"),
             x_title=t("optimization.dx"), y_title=t("optimization.dy"),
             alt=t("optimization.sampling.alt_proposals", size=size, samples=config.samples),
@@ -177,7 +175,7 @@ def sampling(config: core.SamplingConfig) -> None:
     with right:
         lab.chart(
             charts.lines, result.errors, x="samples", y="value", series="curve",
-            names=words(result.errors), x_title=t("optimization.sampling.samples"),
+            names=series(result.errors["curve"]), x_title=t("optimization.sampling.samples"),
             y_title=t("optimization.sampling.error"), x_scale="log", y_scale="log",
             alt=t("optimization.sampling.alt_errors"),
         )  # fmt: skip
@@ -199,14 +197,14 @@ def dimension(config: core.DimensionConfig) -> None:
     with left:
         lab.chart(
             charts.lines, result.sizes, x="dim", y="value", series="curve",
-            names=words(result.sizes), x_title=t("optimization.dimension.dim"),
+            names=series(result.sizes["curve"]), x_title=t("optimization.dimension.dim"),
             y_title=t("optimization.dimension.size"), x_scale="log",
             alt=t("optimization.dimension.alt_sizes"),
         )  # fmt: skip
     with right:
         lab.chart(
             charts.lines, result.ranges, x="dim", y="value", series="curve",
-            names=words(result.ranges), x_title=t("optimization.dimension.dim"),
+            names=series(result.ranges["curve"]), x_title=t("optimization.dimension.dim"),
             y_title=t("optimization.dimension.range"), x_scale="log", y_scale="log",
             alt=t("optimization.dimension.alt_ranges"),
         )  # fmt: skip
@@ -229,14 +227,14 @@ def race(config: core.RaceConfig) -> None:
         with left:
             lab.chart(
                 charts.lines, result.ways, x="x", y="y", series="curve",
-                names=words(result.ways), paths=core.METHODS, points=("lowest",),
+                names=series(result.ways["curve"]), paths=core.METHODS, points=("lowest",),
                 x_title="x", y_title="y", alt=t("optimization.race.alt_ways"),
             )  # fmt: skip
         with right:
             best = t(f"optimization.series.{result.best}")
             lab.chart(
                 charts.lines, result.losses, x="evaluations", y="value", series="curve",
-                names=words(result.losses), x_title=t("optimization.race.evaluations"),
+                names=series(result.losses["curve"]), x_title=t("optimization.race.evaluations"),
                 y_title=t("optimization.race.loss"), y_scale="log", band=("low", "high"),
                 alt=t("optimization.race.alt_losses", best=best),
             )  # fmt: skip
@@ -255,14 +253,14 @@ def metric(config: core.MetricConfig) -> None:
     with left:
         lab.chart(
             charts.lines, result.curves, x="passes", y="value", series="curve",
-            names=words(result.curves), paths=tuple(core.STEPS), band=("low", "high"),
+            names=series(result.curves["curve"]), paths=tuple(core.STEPS), band=("low", "high"),
             x_title=t("optimization.metric.spent"), y_title=t("optimization.metric.loss"),
             alt=t("optimization.metric.alt_curves", best=best),
         )  # fmt: skip
     with right:
         lab.chart(
             charts.lines, result.mismatch, x="entropy", y="value", series="curve",
-            names=words(result.mismatch), paths=tuple(core.STEPS),
+            names=series(result.mismatch["curve"]), paths=tuple(core.STEPS),
             x_title=t("optimization.metric.entropy"), y_title=t("optimization.metric.loss"),
             alt=t("optimization.metric.alt_mismatch"),
         )  # fmt: skip

@@ -19,12 +19,8 @@ from ui.numbers import latex, pretty
 from ui.warm import warm
 
 SLUG = "similarity"
+series = partial(lab.series, SLUG)
 HIGHEST = {"cosine": 1.2, "angle": 1.2}  # costs that have one scale; the others have their own
-
-
-def series(table: Any) -> dict[str, str]:
-    """The curves of a table with the reader's words for them."""
-    return {code: t(f"similarity.series.{code}") for code in table["curve"].unique()}
 
 
 def examples(table: Any) -> dict[str, str]:
@@ -95,7 +91,7 @@ def _moves(result: core.Plan) -> str:
 def bounds(config: core.BoundsConfig) -> None:
     """Bounds over the exact distance, and the slip that breaks one."""
     result = lab.compute(core.bounds, config)
-    curves = series(result.points)
+    curves = series(result.points["curve"])
     lab.chart(
         charts.lines, result.points, x="x", y="value", series="curve", names=curves,
         points=tuple(code for code in curves if code != "diagonal"),
@@ -130,13 +126,13 @@ def entropy(config: core.EntropyConfig) -> None:
     with left:
         lab.chart(
             charts.lines, result.values, x="epsilon", y="value", series="curve",
-            names=series(result.values), x_title="ε", y_title=t("similarity.entropy.cost"),
+            names=series(result.values["curve"]), x_title="ε", y_title=t("similarity.entropy.cost"),
             x_scale="log", alt=t("similarity.entropy.alt_values"),
         )  # fmt: skip
     with right:
         lab.chart(
             charts.lines, result.work, x="epsilon", y="steps", series="curve",
-            names=series(result.work), x_title="ε", y_title=t("similarity.entropy.steps"),
+            names=series(result.work["curve"]), x_title="ε", y_title=t("similarity.entropy.steps"),
             x_scale="log", y_scale="log", alt=t("similarity.entropy.alt_work"),
         )  # fmt: skip
     lab.formula(SLUG, "entropy", epsilon=latex(result.epsilon, 3), value=latex(result.value, 4))
@@ -183,7 +179,7 @@ def triangle(config: core.TriangleConfig) -> None:
     result = lab.compute(core.triangle, config)
     lab.chart(
         charts.lines, result.curves, x="x", y="value", series="curve",
-        names=series(result.curves), x_title=t("similarity.triangle.middle_axis"),
+        names=series(result.curves["curve"]), x_title=t("similarity.triangle.middle_axis"),
         y_title=t("similarity.triangle.distance"),
         alt=t("similarity.triangle.alt", direct=pretty(result.direct, 3)),
     )  # fmt: skip
@@ -208,7 +204,7 @@ def triangle(config: core.TriangleConfig) -> None:
 def importance(config: core.ImportanceConfig) -> None:
     """Norms of real word vectors over how rare the words are."""
     result = lab.compute(core.importance, config)
-    curves = series(result.points)
+    curves = series(result.points["curve"])
     left, right = st.columns(2)
     with left:
         lab.chart(

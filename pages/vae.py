@@ -5,6 +5,7 @@ from ui.frame import ensure_frame
 ensure_frame()  # before the imports below: on a cold start the title stands while they run
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -15,11 +16,7 @@ from ui.i18n import has, t
 from ui.numbers import latex, pretty
 
 SLUG = "vae"
-
-
-def words(table: Any, column: str = "curve") -> dict[str, str]:
-    """The codes of a column with the reader's words for them."""
-    return {code: t(f"vae.series.{code}") for code in table[column].unique()}
+series = partial(lab.series, SLUG)
 
 
 def pictures(table: Any, *, row_title: str, column_title: str, alt: str) -> None:
@@ -39,14 +36,14 @@ def shapes(config: core.ShapesConfig) -> None:
     with left:
         lab.chart(
             charts.regions, result.areas, x="x", y="y", item="item", label="name",
-            series="series", names=words(result.areas, "series"), x_title=t("vae.code_1"),
+            series="series", names=series(result.areas["series"]), x_title=t("vae.code_1"),
             y_title=t("vae.code_2"), reach=2.6,
             alt=t("vae.shapes.alt_codes", share=f"{100 * result.covered:.0f}"),
         )  # fmt: skip
     with right:
         lab.chart(
             charts.lines, result.coverage, x="radius", y="covered", series="curve",
-            names=words(result.coverage), x_title=t("vae.shapes.radius"),
+            names=series(result.coverage["curve"]), x_title=t("vae.shapes.radius"),
             y_title=t("vae.shapes.covered"), y_domain=(0.0, 1.0), alt=t("vae.shapes.alt_coverage"),
         )  # fmt: skip
     lab.formula(
@@ -87,7 +84,7 @@ def codes(config: core.CodesConfig) -> None:
     with left:
         lab.chart(
             charts.regions, result.areas, x="x", y="y", item="item", label="name",
-            series="series", names=words(result.areas, "series"), x_title=t("vae.code_1"),
+            series="series", names=series(result.areas["series"]), x_title=t("vae.code_1"),
             y_title=t("vae.code_2"), reach=round(result.reach, 1),
             alt=t("vae.codes.alt_codes", model=said),
         )  # fmt: skip
@@ -154,7 +151,7 @@ def factors(config: core.FactorsConfig) -> None:
             charts.heatmap, result.correlations, x="code", y="factor",
             value="correlation", x_title=t("vae.factors.code"), y_title=t("vae.factors.factor"),
             value_title=t("vae.factors.correlation"), domain=(0.0, 1.0),
-            names=words(result.correlations, "factor"),
+            names=series(result.correlations["factor"]),
             alt=t("vae.factors.alt_correlations"),
         )  # fmt: skip
     with right:
@@ -177,7 +174,7 @@ def blur(config: core.BlurConfig) -> None:
     )  # fmt: skip
     lab.chart(
         charts.lines, result.sharpness, x="place", y="value", series="curve",
-        names=words(result.sharpness), x_title=t("vae.blur.place"),
+        names=series(result.sharpness["curve"]), x_title=t("vae.blur.place"),
         y_title=t("vae.blur.share"), y_domain=(0.0, 1.05),
         alt=t("vae.blur.alt_sharpness", share=f"{100 * result.kept_l2:.0f}"),
     )  # fmt: skip
@@ -198,14 +195,15 @@ def scale(config: core.ScaleConfig) -> None:
     with left:
         lab.chart(
             charts.lines, result.directions, x="direction", y="value", series="curve",
-            names=words(result.directions), x_title=t("vae.scale.direction"),
+            names=series(result.directions["curve"]), x_title=t("vae.scale.direction"),
             y_title=t("vae.scale.variance"), y_scale="log",
             alt=t("vae.scale.alt_directions", active=result.active),
         )  # fmt: skip
     with right:
         lab.chart(
             charts.lines, result.counts, x="scale", y="value", series="curve",
-            names=words(result.counts), x_title=t("vae.scale.scale"), y_title=t("vae.scale.count"),
+            names=series(result.counts["curve"]),
+            x_title=t("vae.scale.scale"), y_title=t("vae.scale.count"),
             x_scale="log", alt=t("vae.scale.alt_counts"),
         )  # fmt: skip
     pictures(
@@ -233,14 +231,14 @@ def penalty(config: core.PenaltyConfig) -> None:
     with left:
         lab.chart(
             charts.lines, result.penalties, x="std", y="value", series="curve",
-            names=words(result.penalties), x_title=t("vae.penalty.std"),
+            names=series(result.penalties["curve"]), x_title=t("vae.penalty.std"),
             y_title=t("vae.penalty.penalty"), x_scale="log",
             alt=t("vae.penalty.alt_penalties"),
         )  # fmt: skip
     with right:
         lab.chart(
             charts.lines, result.losses, x="std", y="value", series="curve",
-            names=words(result.losses), x_title=t("vae.penalty.std"),
+            names=series(result.losses["curve"]), x_title=t("vae.penalty.std"),
             y_title=t("vae.penalty.loss"), x_scale="log", alt=t("vae.penalty.alt_losses"),
         )  # fmt: skip
     lab.formula(SLUG, "penalty", excess=latex(result.excess, 7), v=latex(config.variance))

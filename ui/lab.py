@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
 from functools import cache, partial
 from typing import Any
@@ -182,6 +182,13 @@ def _claims(slug: str) -> None:
         for claim in all_claims():
             if claim.topic == slug:
                 ledger.row(claim)
+
+
+def series(slug: str, codes: Iterable[str]) -> dict[str, str]:
+    """The reader's words for codes of a table's column: a series of the topic, or an option."""
+    found = dict.fromkeys(codes)
+    keys = {code: f"{slug}.series.{code}" for code in found}
+    return {code: t(key if has(key) else f"{slug}.options.{code}") for code, key in keys.items()}
 
 
 def encoder_notice(notice: Notice | None) -> None:
