@@ -17,17 +17,6 @@ from core.numerics import NoConvergence
 Multiply = Callable[[Tensor], Tensor]
 
 
-def tridiagonal(
-    multiply: Multiply, start: Float[Tensor, " n"], steps: int
-) -> tuple[Float[Tensor, " k"], Float[Tensor, " k-1"]]:
-    """Diagonal and off-diagonal of the matrix on the Krylov space of `start`, in float64.
-
-    k is `steps`, or less where the space is exhausted.
-    """
-    *_, last = islice(krylov(multiply, start), steps)
-    return _exact(last.diagonal), _exact(last.beside)
-
-
 @dataclass(frozen=True)
 class Krylov:
     """What so many steps know of the matrix: its part on their basis, and what leaves it."""

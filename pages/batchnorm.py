@@ -31,6 +31,7 @@ def by_step(table: Any, y: str, title: str, alt: str, **options: Any) -> None:
 def valley(config: core.ValleyConfig) -> None:
     """One weight, one bias: the contours move with the input, and descent breaks at 2/L."""
     result = lab.compute(core.valley, config)
+    found = result.smoothness
     left, right = st.columns(2)
     with left:
         lab.chart(
@@ -38,7 +39,7 @@ def valley(config: core.ValleyConfig) -> None:
             names=series(result.picture["curve"]),
             paths=("level", "path"), x_title=t("batchnorm.valley.w"),
             y_title=t("batchnorm.valley.b"), x_domain=(-3.0, 3.0), y_domain=(-3.0, 3.0),
-            alt=t("batchnorm.valley.alt_contours", condition=condition(result.smoothness)),
+            alt=t("batchnorm.valley.alt_contours", condition=pretty(found.condition_number, 3)),
         )  # fmt: skip
     with right:
         lab.chart(
@@ -48,7 +49,6 @@ def valley(config: core.ValleyConfig) -> None:
             y_title=t("batchnorm.valley.gap"), y_scale="log", y_domain=(1e-12, 1e6),
             alt=t("batchnorm.valley.alt_breaking"),
         )  # fmt: skip
-    found = result.smoothness
     lab.formula(
         SLUG, "valley" if config.bias else "valley-flat", largest=latex(found.largest, 4),
         limit=latex(result.limit, 4), product=latex(config.learning_rate * found.largest, 4),
@@ -64,11 +64,6 @@ def valley(config: core.ValleyConfig) -> None:
             gap=pretty(result.gap, 3),
         )
     )
-
-
-def condition(smoothness: core.Smoothness) -> str:
-    """The condition number in words."""
-    return pretty(smoothness.condition_number, 3)
 
 
 def scales(config: core.ScalesConfig) -> None:
@@ -102,7 +97,7 @@ def scales(config: core.ScalesConfig) -> None:
 
 def training(config: core.CompareConfig) -> None:
     """A normalized network beside the plain one."""
-    config, ready = trainable(config), False
+    config = trainable(config)
     trainings = config.trainings
     ready = jobs.ready_all(core.TRAINING, list(trainings.values()), together(tuple(trainings)))
     result = lab.compute(core.compare if ready else core.shipped, config)
@@ -112,20 +107,30 @@ def training(config: core.CompareConfig) -> None:
             result.losses, "loss", t("batchnorm.training.loss"),
             t("batchnorm.training.alt_losses"), y_scale="log",
         )  # fmt: skip
-        by_step(
-            result.landscape, "smoothness", t("batchnorm.training.smoothness"),
-            t("batchnorm.training.alt_smoothness"), y_scale="log",
+        lab.chart(
+            charts.lines, result.updates, x="layer", y="value", series="curve",
+            names=series(result.updates["curve"]), x_title=t("batchnorm.training.layer"),
+            y_title=t("batchnorm.training.update"), y_scale="log",
+            alt=t("batchnorm.training.alt_updates"),
         )  # fmt: skip
     with right:
         by_step(
             result.sharpness, "value", t("batchnorm.training.sharpness"),
             t("batchnorm.training.alt_sharpness"), y_scale="log",
         )  # fmt: skip
-        lab.chart(
-            charts.lines, result.updates, x="layer", y="value", series="curve",
-            names=series(result.updates["curve"]), x_title=t("batchnorm.training.layer"),
-            y_title=t("batchnorm.training.update"), y_scale="log",
-            alt=t("batchnorm.training.alt_updates"),
+        by_step(
+            result.landscape, "smoothness", t("batchnorm.training.smoothness"),
+            t("batchnorm.training.alt_smoothness"), y_scale="log",
+        )  # fmt: skip
+    with left:
+        by_step(
+            result.landscape, "span", t("batchnorm.training.span"),
+            t("batchnorm.training.alt_span"), y_scale="log",
+        )  # fmt: skip
+    with right:
+        by_step(
+            result.landscape, "distance", t("batchnorm.training.distance"),
+            t("batchnorm.training.alt_distance"), y_scale="log",
         )  # fmt: skip
     for name, run in result.runs.items():
         st.markdown(ending(name, run, result.rate))
@@ -258,7 +263,8 @@ def sweep(config: core.SweepConfig) -> None:
         )  # fmt: skip
     with right:
         lab.chart(
-            charts.ranked, result.best, x="loss", y="variant", series="inputs",
+            charts.ranked, result.best, x="loss", y="variant", low="low", high="high",
+            series="inputs",
             names=series(result.best["variant"]), series_names=series(result.best["inputs"]),
             x_title=t("batchnorm.sweep.best"), y_title=t("batchnorm.sweep.variant"),
             alt=t("batchnorm.sweep.alt_best"),

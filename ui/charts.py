@@ -350,8 +350,8 @@ def ranked(
 ) -> Figure:
     """A place on x for every code of `y`, named by `names` and in the table's order.
 
-    With `low` and `high` a point with its interval; with `series` a point for each of its codes;
-    else a bar with its number.
+    With `low` and `high` a point with its interval; with `series` a point for each of its codes; a
+    bar with its number where there is neither.
     """
     spread = (low, high) if low and high else None
     spec = _ranked(
@@ -701,7 +701,8 @@ def _ranked(
     )
     if spread:
         ends = alt.X(spread[0], type="quantitative", title=x_title), alt.X2(spread[1])
-        return _framed(base.mark_rule(strokeWidth=2, color=BLUE).encode(*ends), dots)
+        rule = base.mark_rule(strokeWidth=2).encode(*ends, color=_color(series, series_names))
+        return _framed(rule, dots)
     if series:
         return _framed(dots)
     bars = base.mark_bar(color=BLUE).encode(across)

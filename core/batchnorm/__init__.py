@@ -20,7 +20,6 @@ from core.batchnorm.curvature import (
     CurvatureConfig,
     curvature,
     sharpness_at_start,
-    smoothness_at_start,
 )
 from core.batchnorm.data import DATA, available, load
 from core.batchnorm.descent import (
@@ -187,7 +186,6 @@ __all__ = [
     "shifted_inputs",
     "shipped",
     "slope_change",
-    "smoothness_at_start",
     "spectral_density",
     "statistics",
     "steps_to",

@@ -16,12 +16,12 @@ from typing import Annotated
 
 import pandas as pd
 import torch
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 
 from core.batchnorm.batch_statistics import batch_noise, expected_noise
 from core.batchnorm.data import load
 from core.batchnorm.hessian import unchanged
-from core.batchnorm.training import TrainConfig, build, descend
+from core.batchnorm.training import TrainConfig, begin, descend
 from core.knobs import Choice, Config, Range
 from core.runs import trained
 from core.store import Tensors
@@ -125,9 +125,7 @@ def _one(config: TrainConfig) -> tuple[list[float], float]:
 
     With momentum 1 the model's own running statistics are the last batch's.
     """
-    generator = Generator().manual_seed(config.seed)
-    model = build(config, generator)
-    optimizer = torch.optim.SGD(model.parameters(), lr=config.lr)
+    generator, model, optimizer = begin(config)
     buffers = dict(model.named_buffers())
     running = {m: {name: b.clone() for name, b in buffers.items()} for m in MOMENTA}
     for _ in range(config.steps):

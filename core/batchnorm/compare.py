@@ -12,7 +12,7 @@ import pandas as pd
 from core.batchnorm.data import DATA
 from core.batchnorm.networks import ACTIVATIONS, PLACEMENTS, STARTS
 from core.batchnorm.norms import NORMS
-from core.batchnorm.training import LIMIT, TRAINING, TrainConfig
+from core.batchnorm.training import TRAINING, TrainConfig
 from core.knobs import Choice, Config, Range
 from core.runs import trained
 
@@ -169,6 +169,3 @@ def _run(card: Mapping[str, Any], rows: pd.DataFrame) -> Run:
         sharpness=sharp,
         limit=2 / sharp if sharp > 0 else float("inf"),
     )
-
-
-__all__ = ["LIMIT", "SHIPPED", "Compare", "CompareConfig", "Run", "compare", "live", "shipped"]

@@ -60,7 +60,6 @@ class CurvatureConfig(Config):
 class Curvature:
     """At the start of the training, on 256 rows."""
 
-    losses: pd.DataFrame  # rate, curve, loss: after one step of that rate against the gradient
     smoothness: pd.DataFrame  # rate, curve, value: change of the gradient over the step's length
     density: pd.DataFrame  # place (an eigenvalue), density on an arcsinh axis
     table: pd.DataFrame  # variant, torch, he: largest eigenvalue by initialization, 3 seeds
@@ -73,8 +72,7 @@ def curvature(config: CurvatureConfig) -> Curvature:
     probed = {name: _probe(config.training(name, config.start)) for name in VARIANTS}
     places, shares = _spectrum(config.training(config.spectrum, config.start))
     return Curvature(
-        losses=_curves(probed, "loss").rename(columns={"value": "loss"}),
-        smoothness=_curves(probed, "effective_smoothness"),
+        smoothness=_smoothness(probed),
         density=_density(places, shares),
         table=_table(config),
         least=float(places.min()),
@@ -88,21 +86,15 @@ def sharpness_at_start(config: TrainConfig) -> float:
     return sharpness(build(config, Generator().manual_seed(config.seed)), config)
 
 
-@lru_cache(maxsize=256)
-def smoothness_at_start(config: TrainConfig) -> float:
-    """Largest change of the gradient over the length of the step, along the gradient."""
-    return float(_probe(config)["effective_smoothness"].max())
-
-
 def _probe(config: TrainConfig) -> pd.DataFrame:
     model = build(config, Generator().manual_seed(config.seed))
     table = landscape_along_gradient(model, F.cross_entropy, watched(config), RATES)
     return table.fillna(MOST).clip(upper=MOST)
 
 
-def _curves(probed: Mapping[str, pd.DataFrame], column: str) -> pd.DataFrame:
+def _smoothness(probed: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     parts = [
-        pd.DataFrame({"rate": part["step"], "curve": name, "value": part[column]})
+        pd.DataFrame({"rate": part["step"], "curve": name, "value": part["effective_smoothness"]})
         for name, part in probed.items()
     ]
     return pd.concat(parts, ignore_index=True)

@@ -20,11 +20,11 @@ import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from torch import Generator, Tensor
+from torch import Tensor
 
 from core import library
 from core.batchnorm.data import load
-from core.batchnorm.training import LIMIT, TrainConfig, build, descend
+from core.batchnorm.training import LIMIT, TrainConfig, finished
 from core.knobs import Choice, Config, Range
 from core.runs import trained
 from core.store import Tensors
@@ -83,12 +83,9 @@ DIVERGED = 1.0  # log10 of the loss that stands for a run that diverged
 
 def final_loss(config: TrainConfig) -> float:
     """Loss of the whole training set after a training; infinite if it diverged."""
-    generator = Generator().manual_seed(config.seed)
-    model = build(config, generator)
-    optimizer = torch.optim.SGD(model.parameters(), lr=config.lr)
-    for _ in range(config.steps):
-        if not descend(model, optimizer, config, generator) < LIMIT:
-            return math.inf
+    model, stayed = finished(config)
+    if not stayed:
+        return math.inf
     split = load(config.data, "train", config.standardized)
     with torch.no_grad():
         loss = float(F.cross_entropy(model(split.x), split.y))

@@ -24,7 +24,15 @@ from core.batchnorm.networks import STARTS
 from core.batchnorm.scales import inputs, preconditioned_difference
 from core.batchnorm.surface import restored
 from core.batchnorm.sweep import RATES, SEEDS, RowConfig, losses, widest
-from core.batchnorm.training import TRAINING, TrainConfig, build, descend, final_accuracy, watched
+from core.batchnorm.training import (
+    TRAINING,
+    TrainConfig,
+    begin,
+    build,
+    descend,
+    final_accuracy,
+    watched,
+)
 from core.claims import Evidence, graded, held
 from core.runs import trained
 from core.tables import load_table
@@ -249,9 +257,7 @@ def _fed(model: nn.Module, x: Tensor) -> list[Tensor]:
 
 def _slopes(config: TrainConfig) -> list[float]:
     """Root mean square length of the loss's slope in the outputs, by step."""
-    generator = Generator().manual_seed(config.seed)
-    model = build(config, generator)
-    optimizer = torch.optim.SGD(model.parameters(), lr=config.lr)
+    generator, model, optimizer = begin(config)
     x, y = watched(config)
     target = F.one_hot(y).float()
     found = []

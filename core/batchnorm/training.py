@@ -71,14 +71,19 @@ def build(config: TrainConfig, generator: Generator) -> nn.Sequential:
     return mlp((split.x.shape[1], *HIDDEN, split.classes), *kind, **options)
 
 
+def begin(config: TrainConfig) -> tuple[Generator, nn.Sequential, torch.optim.SGD]:
+    """What a training starts with: all its randomness, the network, plain descent."""
+    generator = Generator().manual_seed(config.seed)
+    model = build(config, generator)
+    return generator, model, torch.optim.SGD(model.parameters(), lr=config.lr)
+
+
 def train(config: TrainConfig, state: Tensors | None = None) -> Iterator[Snapshot]:
     """Stochastic gradient descent on cross-entropy, forty snapshots.
 
     A loss above LIMIT ends it: the last snapshot says in which step, and keeps the curve finite.
     """
-    generator = Generator().manual_seed(config.seed)
-    model = build(config, generator)
-    optimizer = torch.optim.SGD(model.parameters(), lr=config.lr)
+    generator, model, optimizer = begin(config)
     weights = model.state_dict()
     done = restore(state, weights, optimizer, generator) if state else 0
     every = config.steps // SNAPSHOTS
@@ -124,15 +129,18 @@ def descend(
     return loss.item()
 
 
-def final_accuracy(config: TrainConfig) -> float:
-    """Test accuracy after a training that nobody watches; that of chance or so if it diverged."""
-    generator = Generator().manual_seed(config.seed)
-    model = build(config, generator)
-    optimizer = torch.optim.SGD(model.parameters(), lr=config.lr)
+def finished(config: TrainConfig) -> tuple[nn.Sequential, bool]:
+    """The network after a training that nobody watches, and whether its loss stayed below LIMIT."""
+    generator, model, optimizer = begin(config)
     for _ in range(config.steps):
         if not descend(model, optimizer, config, generator) < LIMIT:
-            break
-    return accuracy(model, config)
+            return model, False
+    return model, True
+
+
+def final_accuracy(config: TrainConfig) -> float:
+    """Test accuracy after a training; that of chance or so if it diverged."""
+    return accuracy(finished(config)[0], config)
 
 
 def watched(config: TrainConfig) -> tuple[Tensor, Tensor]:

@@ -199,7 +199,7 @@ SHIPPED: dict[str, NVAEConfig] = {
         data="glyphs", groups="2,3,4", latent=8, width=32, growth=1.25, halvings=2, steps=6000
     ),
     "mnist": NVAEConfig(
-        data="mnist", groups="5,4", latent=10, width=40, growth=1.6, halvings=1, steps=13_000,
+        data="mnist", groups="5,4", latent=10, width=40, growth=1.6, halvings=1, steps=10_000,
         lr=1e-2,
     ),
 }  # fmt: skip

@@ -59,7 +59,6 @@ from core.optimization.orders import (
 )
 from core.optimization.outputs import MODELS, edit_loss, strings
 from core.optimization.priors import (
-    ball_update,
     box_update,
     ellipsoid_update,
     evolution_gradient,
@@ -124,7 +123,6 @@ __all__ = [
     "SecondConfig",
     "Unusable",
     "Update",
-    "ball_update",
     "bessel_ratio",
     "box_update",
     "completed_square",

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from core.knobs import Choice, Config, Range, Text
-from core.optimization.errors import Unusable, evaluated
+from core.optimization.errors import evaluated
 from core.optimization.landscapes import (
     KINDS,
     LONGEST_FORMULA,
@@ -118,7 +118,7 @@ def _newton(config: DensityConfig, theta: Tensor) -> Tensor:
     loss = landscape(config.landscape, config.own).loss
     try:
         return second_order_update(gradient(loss, theta), hessian(loss, theta))
-    except (Unusable, ValueError):
+    except ValueError:  # Unusable is one
         return torch.full_like(theta, math.nan)
 
 

@@ -3,6 +3,7 @@
 Where the loss has no useful derivative a smooth surrogate stands in for it, as in the post.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -90,7 +91,7 @@ def _of_points(text: str) -> Loss:
     return lambda points: formula(points[..., 0], points[..., 1])
 
 
-def _of_numpy(loss: Loss):  # type: ignore[no-untyped-def]
+def _of_numpy(loss: Loss) -> Callable[[np.ndarray], float]:
     def of(point: np.ndarray) -> float:
         value = float(loss(torch.as_tensor(point)))
         return value if np.isfinite(value) else 1e300

@@ -16,13 +16,6 @@ from core.optimization.ball import first_order_update
 from core.optimization.errors import check_positive, check_vector
 
 
-def ball_update(
-    gradient: Float[Tensor, "*b d"], radius: int | float, alpha: int | float
-) -> Float[Tensor, "*b d"]:
-    """Uniform in a ball: descent at the rate radius^2/((d+2) alpha), softly clipped."""
-    return first_order_update(gradient, radius, alpha)
-
-
 def box_update(
     gradient: Float[Tensor, "*b d"], radius: int | float, alpha: int | float
 ) -> Float[Tensor, "*b d"]:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from core.lanczos import spectral_measure, tridiagonal
+from core.lanczos import krylov, spectral_measure
 
 
 def symmetric(n: int, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -44,8 +44,8 @@ def test_the_ends_of_the_spectrum_come_first_and_without_ghosts() -> None:
 
 def test_an_exhausted_space_ends_the_steps() -> None:
     spectrum = torch.tensor([2.0] * 5 + [7.0] * 5)
-    diagonal, beside = tridiagonal(lambda v: spectrum * v, torch.ones(10), 8)
-    assert (len(diagonal), len(beside)) == (2, 1)
+    *_, last = krylov(lambda v: spectrum * v, torch.ones(10))
+    assert (len(last.diagonal), len(last.beside), last.length) == (2, 1, 0.0)
     places, weights = spectral_measure(lambda v: 4 * v, torch.ones(6), 5)
     assert places.tolist() == pytest.approx([4])
     assert weights.tolist() == [1]

@@ -236,4 +236,4 @@ def test_an_ellipsoid_preconditions() -> None:
     torch.testing.assert_close(ratio, ratio[:1].expand(3))
     assert float((metric * found**2).sum()) < 0.25
     equal = core.ellipsoid_update(gradient, torch.ones(3, dtype=F64), 0.5, 0.3)
-    torch.testing.assert_close(equal, core.ball_update(gradient, 0.5, 0.3))
+    torch.testing.assert_close(equal, core.first_order_update(gradient, 0.5, 0.3))

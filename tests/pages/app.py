@@ -27,6 +27,12 @@ def open_page(page: str, language: str = "en", **params: str) -> AppTest:
     return test.switch_page(f"pages/{page}.py").run()
 
 
+def linked(slug: str, language: str = "en", **knobs: Any) -> AppTest:
+    """A topic's page from a link that sets controls: panel__knob stands for slug.panel.knob."""
+    params = {f"{slug}.{name.replace('__', '.')}": str(value) for name, value in knobs.items()}
+    return open_page(slug, language, **params)
+
+
 def widget(test: AppTest, key: str) -> Any:
     """The control of that key."""
     return test.get_by_key(key)

@@ -1,5 +1,6 @@
 """The attention page: numbers react, the player plays, texts are read or refused with a word."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,20 +9,15 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import attention as core
-from tests.pages.app import charts, make_again, open_page, table, text, widget
+from tests.pages.app import charts, linked, make_again, table, text, widget
 from ui.catalogue import words
 
 SLUG = "attention"
+opened = partial(linked, SLUG)
 PANELS = (
     "matrices", "heads", "scales", "causality", "recurrence", "drift", "capacity", "learning",
     "projection",
 )  # fmt: skip
-
-
-def opened(language: str = "en", **params: Any) -> AppTest:
-    """The page from a link; panel__knob stands for attention.panel.knob."""
-    link = {f"{SLUG}.{name.replace('__', '.')}": str(value) for name, value in params.items()}
-    return open_page(SLUG, language, **link)
 
 
 def drawn(page: AppTest) -> list[pd.DataFrame]:

@@ -1,5 +1,6 @@
 """The batch normalization page: pictures react, misfits are explained, maps are offered."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,20 +9,15 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import batchnorm as core
-from tests.pages.app import charts, make_again, open_page, table, text, widget
+from tests.pages.app import charts, linked, make_again, table, text, widget
 
 SLUG = "batchnorm"
+opened = partial(linked, SLUG)
 # The first chart of each panel, counted over the page.
 FIRST = {
-    "valley": 0, "scales": 2, "training": 4, "curvature": 8, "surface": 10, "sweep": 14,
-    "shift": 16, "batches": 18,
+    "valley": 0, "scales": 2, "training": 4, "curvature": 10, "surface": 12, "sweep": 16,
+    "shift": 18, "batches": 20,
 }  # fmt: skip
-
-
-def opened(**params: Any) -> AppTest:
-    """The page from a link; panel__knob stands for batchnorm.panel.knob."""
-    link = {f"{SLUG}.{name.replace('__', '.')}": str(value) for name, value in params.items()}
-    return open_page(SLUG, "en", **link)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +57,7 @@ def test_what_does_not_fit_or_is_not_here_is_said_and_the_default_is_drawn() -> 
     assert not page.exception
     assert "instance normalization has nothing to average" in page.warning[0].value
     assert widget(page, "_train.batchnorm.row")
-    assert len(charts(page)) == 19
+    assert len(charts(page)) == 21
 
 
 def test_a_pair_that_nobody_has_trained_is_offered_beside_the_default() -> None:

@@ -1,29 +1,24 @@
 """The initialization page: its numbers react, formulas are refused with a word, scripts run."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from core import initialization as core
-from tests.pages.app import charts, make_again, open_page, table, text, widget
+from tests.pages.app import charts, linked, make_again, open_page, table, text, widget
 from ui.catalogue import words
 
 SLUG = "initialization"
+opened = partial(linked, SLUG)
 PANELS = (
     "angles", "words", "meters", "code", "fans", "stability", "profile", "collapse", "cloud",
     "starts", "region",
 )  # fmt: skip
 # The first chart of each panel, counted over the page.
 FIRST = dict(zip(PANELS, (0, 2, 3, 5, 6, 7, 9, 11, 13, 14, 15), strict=True))
-
-
-def opened(**params: Any) -> AppTest:
-    """The page from a link; panel__knob stands for initialization.panel.knob."""
-    link = {f"{SLUG}.{name.replace('__', '.')}": str(value) for name, value in params.items()}
-    return open_page(SLUG, "en", **link)
 
 
 @pytest.mark.parametrize(

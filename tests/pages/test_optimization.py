@@ -1,16 +1,16 @@
 """The optimization page: its pictures react, formulas are refused in words, scripts run."""
 
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from core import optimization as core
-from tests.pages.app import charts, make_again, open_page, table, widget
+from tests.pages.app import charts, linked, make_again, table, widget
 
 SLUG = "optimization"
+opened = partial(linked, SLUG)
 PANELS = (
     "density", "limits", "first", "second", "priors", "sampling", "dimension", "race", "metric",
 )  # fmt: skip
@@ -19,12 +19,6 @@ FIRST = {
     "limits": 0, "first": 2, "second": 3, "priors": 4, "sampling": 5, "dimension": 7, "race": 9,
     "metric": 11,
 }  # fmt: skip
-
-
-def opened(**params: Any) -> AppTest:
-    """The page from a link; panel__knob stands for optimization.panel.knob."""
-    link = {f"{SLUG}.{name.replace('__', '.')}": str(value) for name, value in params.items()}
-    return open_page(SLUG, "en", **link)
 
 
 def test_every_picture_reacts_to_its_controls() -> None:

@@ -1,28 +1,22 @@
 """The similarity page: its pictures react, bad input gets a sentence, scripts run."""
 
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from core import similarity as core
 from core.encoders import Notice
 from core.similarity.reading import Source
-from tests.pages.app import charts, make_again, open_page, table, text, widget
+from tests.pages.app import charts, linked, make_again, table, text, widget
 from ui.catalogue import words
 
 SLUG = "similarity"
+opened = partial(linked, SLUG)
 PANELS = ("plan", "bounds", "entropy", "order", "triangle", "importance")
 # The first chart of each panel, counted over the page.
 FIRST = dict(zip(PANELS, (0, 3, 4, 9, 10, 11), strict=True))
-
-
-def opened(language: str = "en", **params: Any) -> AppTest:
-    """The page from a link; panel__knob stands for similarity.panel.knob."""
-    link = {f"{SLUG}.{name.replace('__', '.')}": str(value) for name, value in params.items()}
-    return open_page(SLUG, language, **link)
 
 
 def test_every_first_picture_reacts_to_its_controls() -> None:

@@ -1,5 +1,6 @@
 """The VAE page: its pictures react, links are read, untrained models are offered, scripts run."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,21 +9,16 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import vae as core
-from tests.pages.app import charts, make_again, open_page, table, text, widget
+from tests.pages.app import charts, linked, make_again, table, text, widget
 
 SLUG = "vae"
+opened = partial(linked, SLUG)
 PANELS = ("shapes", "world", "codes", "compare", "walk", "factors", "blur", "scale", "penalty")
 # The first chart of each panel, counted over the page; the world is drawn by its component.
 FIRST = {
     "shapes": 0, "codes": 2, "compare": 4, "walk": 5, "factors": 6, "blur": 8, "scale": 10,
     "penalty": 13,
 }  # fmt: skip
-
-
-def opened(**params: Any) -> AppTest:
-    """The page from a link; panel__knob stands for vae.panel.knob."""
-    link = {f"{SLUG}.{name.replace('__', '.')}": str(value) for name, value in params.items()}
-    return open_page(SLUG, "en", **link)
 
 
 @pytest.fixture(scope="module")
