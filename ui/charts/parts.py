@@ -1,0 +1,117 @@
+"""What the chart verbs are made of: the figure, axes, scales, colors, tooltips."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import altair as alt
+import pandas as pd
+
+from ui.catalogue import cells
+from ui.charts.palette import BLUE, COLORS, PALETTE
+
+HEIGHT = 360
+INK = "luminance(background) < 0.2 ? '#e4e2dc' : '#22262b'"  # of words on either theme
+ScaleKind = Literal["linear", "log", "symlog"]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A chart: a Vega-Lite specification and the tables that it names."""
+
+    spec: Mapping[str, Any]
+    tables: Mapping[str, pd.DataFrame]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The specification with its tables as records, complete in itself."""
+        records = {name: table.to_dict("records") for name, table in self.tables.items()}
+        return {**self.spec, "datasets": records}
+
+    def save(self, path: str | Path) -> None:
+        """Write the chart as a file that a browser opens (.html) or Vega reads (.json)."""
+        chart = alt.Chart.from_dict({**self.to_dict(), "width": 640})
+        chart.save(str(path))
+
+
+def shade_of(value: str, title: str, domain: tuple[float, float], near: bool) -> alt.Color:
+    """A color scale that does not move; `near`: strong where the value is small."""
+    scale = alt.Scale(domain=list(domain), clamp=True, reverse=near)
+    key = alt.Legend(title=title, titleOrient="left", gradientLength=160)
+    return alt.Color(value, type="quantitative", scale=scale, legend=key)
+
+
+def framed(*layers: alt.Chart, height: int = HEIGHT) -> dict[str, Any]:
+    """Layers on top of each other, the legend above them."""
+    chart = alt.layer(*layers).properties(height=height)
+    return chart.configure_legend(orient="top", title=None, labelLimit=0).to_dict()
+
+
+def y_axis(y: str, title: str, scale: ScaleKind, domain: tuple[float, float] | None) -> alt.Y:
+    """A number upward, with its axis and scale."""
+    return alt.Y(
+        y, type="quantitative", title=title, axis=axis_of(scale, "y"), scale=scale_of(scale, domain)
+    )
+
+
+def axis_of(scale: ScaleKind, channel: str = "x") -> alt.Axis:
+    """A log axis draws and names whole powers; over less than a decade, 2 and 5 of them, too."""
+    if scale != "log":
+        return alt.Axis(tickCount=7)
+    digit = "round(datum.value / pow(10, floor(log(datum.value) / LN10 + 1e-9)))"
+    named = f"(domain('{channel}')[1] < 20 * domain('{channel}')[0] ? [1, 2, 5] : [1])"
+    plain = "datum.value >= 0.01 && datum.value < 10000"
+    words = f"{plain} ? format(datum.value, '~g') : format(datum.value, '.0e')"
+    return alt.Axis(
+        labelExpr=f"indexof({named}, {digit}) < 0 ? '' : {words}",
+        gridOpacity={"condition": {"test": f"{digit} == 1", "value": 1}, "value": 0},
+        tickCount=6,
+    )
+
+
+def scale_of(kind: ScaleKind, domain: tuple[float, float] | None) -> alt.Scale:
+    """A scale; with a domain it does not move."""
+    options: dict[str, Any] = {"type": kind, "zero": False} if kind == "linear" else {"type": kind}
+    if kind == "symlog":
+        options["constant"] = 1e-3
+    if domain:
+        options |= {"domain": list(domain), "nice": False}
+    return alt.Scale(**options)
+
+
+def color_of(series: str | None, names: tuple, symbol: str = "stroke") -> Any:
+    """Fixed colors per code; the legend shows the words."""
+    if series is None:
+        return alt.value(BLUE)
+    codes = [code for code, _ in names]
+    taken = {COLORS.get(code) for code in codes}
+    spare = (color for color in PALETTE if color not in taken)
+    colors = [COLORS.get(code) or next(spare) for code in codes]
+    label = f"({json.dumps(dict(names))})[datum.label]"
+    # On a phone the words stand below each other instead of running out of the picture.
+    longest = max((cells(word) for _, word in names), default=1)
+    columns = alt.ExprRef(f"clamp(floor(width / {30 + 7 * longest}), 1, 4)")
+    # One entry a color: what is measured and what is expected of it share theirs.
+    listed = [code for at, code in enumerate(codes) if colors[at] not in colors[:at]]
+    key = alt.Legend(
+        labelExpr=label, symbolType=symbol, symbolOpacity=1, columns=columns, values=listed
+    )
+    return alt.Color(
+        series, type="nominal", scale=alt.Scale(domain=codes, range=colors), legend=key
+    )
+
+
+def tooltip_of(x: str, x_title: str, y: str, y_title: str) -> list[alt.Tooltip]:
+    """Both coordinates."""
+    return [number(x, x_title), number(y, y_title)]
+
+
+def number(field: str, title: str) -> alt.Tooltip:
+    """A number to five digits."""
+    return alt.Tooltip(field, type="quantitative", title=title, format=".5~g")
+
+
+def pairs(names: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
+    """Codes and words as what a cache can hold."""
+    return tuple((names or {}).items())
