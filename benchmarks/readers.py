@@ -2,10 +2,13 @@
 
 A reader connects to `/_stcore/stream`, opens a page with a rerun request, learns from the answer
 which controls stand in which fragment, and from then on moves one and waits until the run that
-this started is finished.
+this started is finished. What the server draws unasked, such as the end of a training, is taken in
+as it comes, and a fragment that runs by the clock is asked for by the clock.
 """
 
 import asyncio
+import contextlib
+import json
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -26,6 +29,7 @@ from websockets.typing import Origin, Subprotocol
 from benchmarks.server import Server
 
 PATIENCE = 60.0  # seconds until an answer counts as lost
+EARLIER = "earlier"  # no fragment's name
 KEPT_RUNS = 2  # how long Streamlit's page keeps a large message for the server to refer back to
 
 Value = float | str | bool
@@ -46,6 +50,11 @@ class Control:
     value: Value
 
     @property
+    def is_set(self) -> bool:
+        """Whether a page in a browser would send it: a button only when it is pressed."""
+        return self.kind not in ("button", "bidi_component") or bool(self.value)
+
+    @property
     def key(self) -> str:
         """The application's name for it, such as `gelu.curves.reach`."""
         return self.id.split("-", maxsplit=2)[-1]
@@ -55,6 +64,10 @@ class Control:
         state = WidgetState(id=self.id)
         if self.kind == "slider":
             state.double_array_value.data.append(float(self.value))
+        elif self.kind == "button":
+            state.trigger_value = bool(self.value)
+        elif self.kind == "bidi_component":
+            state.json_value = json.dumps({"seen": self.value})
         elif self.kind == "button_group":
             state.string_array_value.data.append(str(self.value))
         elif self.kind == "selectbox":
@@ -66,25 +79,37 @@ class Control:
 
 @dataclass
 class Answer:
-    """What came back for one request."""
+    """What one run of the page, or of some of its fragments, has drawn."""
 
-    seconds: float = 0.0  # from sending it to the end of its run
+    fragments: Sequence[str] = ()  # that ran; none: the whole page
+    seconds: float = 0.0  # from asking for it to the end of the run
     controls: dict[str, Control] = field(default_factory=dict)
     moved: set[str] = field(default_factory=set)  # controls that the server itself has moved
     exceptions: list[str] = field(default_factory=list)
 
 
 class Reader:
-    """One visitor: keeps what the page in a browser keeps, sends what it sends."""
+    """One visitor: keeps what the page in a browser keeps, sends what it sends.
 
-    def __init__(self, server: str) -> None:
+    `browser` as what it introduces itself: to a browser the pages draw a panel when it comes near.
+    """
+
+    def __init__(self, server: str, *, browser: bool = False) -> None:
         self._server = server
+        self._agent = "Mozilla/5.0 (readers of a benchmark)" if browser else None
         self._page = ""
         self._page_hash = ""
+        self._query = ""
         self._runs = 0
         self._kept: dict[str, int] = {}  # hash of a large message -> the run it last came in
+        self._drawing = Answer()
+        self._clocks: dict[str, asyncio.Task[None]] = {}  # of the fragments that run by the clock
+        self._wanted = ""  # the fragment that somebody waits for; "": the whole page
+        self._answer: asyncio.Future[Answer] | None = None
         self._connection: ClientConnection
+        self._listener: asyncio.Task[None]
         self.controls: dict[str, Control] = {}  # by Streamlit's id
+        self.exceptions: list[str] = []  # of every run, asked for or not
 
     async def __aenter__(self) -> Self:
         self._connection = await connect(
@@ -93,7 +118,9 @@ class Reader:
             subprotocols=[Subprotocol("streamlit")],
             compression=None,
             max_size=None,
+            **({"user_agent_header": self._agent} if self._agent else {}),
         )
+        self._listener = asyncio.create_task(self._listen())
         return self
 
     async def __aexit__(
@@ -102,28 +129,36 @@ class Reader:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._stop_clocks(list(self._clocks))
+        self._listener.cancel()
         await self._connection.close()
 
-    async def open(self, page: str) -> Answer:
-        """Go to a page of the dashboard, by its name in the address."""
-        self._page, self._page_hash = page, ""
+    async def open(self, page: str, query: str = "") -> Answer:
+        """Go to a page of the dashboard, by its name in the address; `query` sets controls."""
+        self._page, self._page_hash, self._query = page, "", query
+        self._stop_clocks(list(self._clocks))
         return await self._ask(self.request())
 
     async def move(self, control: Control, value: Value) -> Answer:
-        """Set a control and wait for its fragment."""
+        """Set a control, or press a button, and wait for its fragment."""
         control.value = value
-        return await self._ask(self.request(control.fragment))
+        message = self.request(control.fragment)
+        if control.kind == "button":
+            control.value = False  # pressed once
+        return await self._ask(message)
 
-    def request(self, fragment: str = "") -> BackMsg:
+    def request(self, fragment: str = "", *, by_the_clock: bool = False) -> BackMsg:
         """The message that reruns the page, or one fragment, with the controls as they stand."""
         message = BackMsg()
         state = message.rerun_script
-        state.query_string = "lang=en"
+        state.query_string = f"lang=en&{self._query}".rstrip("&")
         state.page_script_hash = self._page_hash
         state.page_name = "" if self._page_hash else self._page
         state.fragment_id = fragment
+        state.is_auto_rerun = by_the_clock
         state.cached_message_hashes.extend(self._kept)
-        state.widget_states.widgets.extend(control.state() for control in self.controls.values())
+        set_ones = [control for control in self.controls.values() if control.is_set]
+        state.widget_states.widgets.extend(control.state() for control in set_ones)
         state.context_info.locale = "en-US"
         state.context_info.timezone = "UTC"
         state.context_info.url = f"{self._server}/{self._page}"
@@ -131,53 +166,85 @@ class Reader:
 
     async def _ask(self, message: BackMsg) -> Answer:
         """Send a request and take in the answer. Raises LostSession if there is none."""
-        self._runs += 1
-        sent = time.perf_counter()
+        self._wanted = message.rerun_script.fragment_id
+        self._answer, sent = asyncio.get_running_loop().create_future(), time.perf_counter()
+        self._drawing = Answer(fragments=(EARLIER,))  # what began before is not the answer
         try:
             async with asyncio.timeout(PATIENCE):
                 await self._connection.send(message.SerializeToString())
-                answer = await self._receive()
+                answer = await self._answer
         except TimeoutError:
-            raise LostSession(f"no answer within {PATIENCE:g} s") from None
+            raise LostSession(f"no answer within {PATIENCE:g} s on /{self._page}") from None
         except ConnectionClosed as closed:
             raise LostSession(f"connection closed: {closed}") from None
         answer.seconds = time.perf_counter() - sent
-        self._take_in(answer, message.rerun_script.fragment_id)
         return answer
 
-    async def _receive(self) -> Answer:
-        """Read up to the end of the run that the request started."""
-        answer, run = Answer(), None
-        while True:
-            message = ForwardMsg.FromString(await self._connection.recv(decode=False))
-            match message.WhichOneof("type"):
-                case "new_session":
-                    run = message.metadata.run.script_run_id
-                case "navigation":
-                    self._page_hash = message.navigation.page_script_hash
-                case "ref_hash":
-                    self._kept[message.ref_hash] = self._runs
-                case "delta":
-                    self._keep(message)
-                    read(message.delta, answer)
-                case "script_finished" if message.metadata.run.script_run_id == run:
-                    if message.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
-                        return answer
+    async def _listen(self) -> None:
+        try:
+            async for content in self._connection:
+                self._hear(ForwardMsg.FromString(content))
+        finally:
+            if self._answer and not self._answer.done():
+                self._answer.set_exception(LostSession("the server closed the connection"))
+
+    def _hear(self, message: ForwardMsg) -> None:
+        match message.WhichOneof("type"):
+            case "new_session":
+                self._runs += 1
+                self._drawing = Answer(fragments=tuple(message.metadata.run.fragment_ids))
+            case "navigation":
+                self._page_hash = message.navigation.page_script_hash
+            case "ref_hash":
+                self._kept[message.ref_hash] = self._runs
+            case "auto_rerun":
+                self._start_clock(message.auto_rerun.fragment_id, message.auto_rerun.interval)
+            case "stop_auto_rerun":
+                self._stop_clocks(message.stop_auto_rerun.fragment_ids)
+            case "delta":
+                self._keep(message)
+                read(message.delta, self._drawing)
+            case "script_finished":
+                if message.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
+                    self._finish(self._drawing)
+
+    def _finish(self, answer: Answer) -> None:
+        self._take_in(answer)
+        waits = self._answer is not None and not self._answer.done()
+        if waits and (not answer.fragments or self._wanted in answer.fragments):
+            assert self._answer is not None
+            self._answer.set_result(answer)
 
     def _keep(self, message: ForwardMsg) -> None:
         if message.metadata.cacheable:
             self._kept[message.hash] = self._runs
 
-    def _take_in(self, answer: Answer, fragment: str) -> None:
+    def _take_in(self, answer: Answer) -> None:
         """Replace the controls of what has run, but leave them where this reader put them."""
+        self.exceptions += [f"/{self._page}: {text}" for text in answer.exceptions]
         stood = {control.id: control.value for control in self.controls.values()}
         for control in answer.controls.values():
             if control.id not in answer.moved:
                 control.value = stood.get(control.id, control.value)
-        others = [control for control in self.controls.values() if control.fragment != fragment]
-        kept = {control.id: control for control in others if fragment}
-        self.controls = kept | answer.controls
+        kept = {c.id: c for c in self.controls.values() if c.fragment not in answer.fragments}
+        self.controls = (kept if answer.fragments else {}) | answer.controls
         self._kept = {k: run for k, run in self._kept.items() if self._runs - run < KEPT_RUNS}
+
+    def _start_clock(self, fragment: str, interval: float) -> None:
+        self._stop_clocks([fragment])
+        self._clocks[fragment] = asyncio.create_task(self._tick(fragment, interval))
+
+    def _stop_clocks(self, fragments: Sequence[str]) -> None:
+        for fragment in fragments:
+            if fragment in self._clocks:
+                self._clocks.pop(fragment).cancel()
+
+    async def _tick(self, fragment: str, interval: float) -> None:
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                await asyncio.sleep(interval)
+                message = self.request(fragment, by_the_clock=True)
+                await self._connection.send(message.SerializeToString())
 
 
 @dataclass(frozen=True)
@@ -206,7 +273,7 @@ async def crowd(
         ]
         answers, losses = _parted(await asyncio.gather(*visits))
         used, megabytes = server.cpu_seconds() - before, server.resident_megabytes()
-    exceptions = [text for answer in [*opened, *answers] for text in answer.exceptions]
+    exceptions = [text for visitor in visitors for text in visitor.exceptions]
     return Crowd(
         openings=[answer.seconds for answer in opened],
         reruns=[answer.seconds for answer in answers],
@@ -226,18 +293,25 @@ async def _visit(
         await asyncio.sleep(rng.uniform(1, 3))
         if time.monotonic() > end:
             return answers, None
-        control = _any_control(reader, page, rng)
-        elsewhere = [value for value in control.values if value != control.value]
+        control = any_control(reader, page, rng)
         try:
-            answers.append(await reader.move(control, rng.choice(elsewhere)))
+            answers.append(await reader.move(control, another(control, rng)))
         except LostSession as lost:
             return answers, str(lost)
 
 
-def _any_control(reader: Reader, page: str, rng: random.Random) -> Control:
-    own = [control for control in reader.controls.values() if control.key.startswith(f"{page}.")]
+def any_control(reader: Reader, page: str, rng: random.Random) -> Control:
+    """A random control of a random panel; of a page that has none, one of the frame's."""
+    controls = [control for control in reader.controls.values() if len(control.values) > 1]
+    own = [control for control in controls if control.key.startswith(f"{page}.")]
+    own = own or [control for control in controls if not control.key.startswith("_")]
     panel = rng.choice(sorted({control.fragment for control in own}))
     return rng.choice([control for control in own if control.fragment == panel])
+
+
+def another(control: Control, rng: random.Random) -> Value:
+    """A value that the control does not stand at."""
+    return rng.choice([value for value in control.values if value != control.value])
 
 
 def _parted(visits: Sequence[tuple[list[Answer], str | None]]) -> tuple[list[Answer], list[str]]:
@@ -255,15 +329,22 @@ def read(delta: Delta, answer: Answer) -> None:
     element = delta.new_element
     kind = element.WhichOneof("type")
     if kind == "exception":
-        answer.exceptions.append(f"{element.exception.type}: {element.exception.message}")
+        answer.exceptions.append(_error(element))
     elif kind in _DESCRIBED:
         values, value = _DESCRIBED[kind](element)
         described = getattr(element, kind)
         answer.controls[described.id] = Control(
             described.id, kind, delta.fragment_id, values, value
         )
-        if described.set_value:
+        if getattr(described, "set_value", False):
             answer.moved.add(described.id)
+
+
+def _error(element: Element) -> str:
+    """What was raised, and where."""
+    error = element.exception
+    said = f"{error.type}: {error.message}"
+    return " | ".join([said, *(line.strip() for line in error.stack_trace[-2:])])
 
 
 def _slider(element: Element) -> tuple[Sequence[Value], Value]:
@@ -290,9 +371,20 @@ def _switch(element: Element) -> tuple[Sequence[Value], Value]:
     return [False, True], checkbox.value if checkbox.set_value else checkbox.default
 
 
+def _button(element: Element) -> tuple[Sequence[Value], Value]:
+    return [False, True], False
+
+
+def _place(element: Element) -> tuple[Sequence[Value], Value]:
+    """A component: only the places where panels are drawn late (`ui/seen.py`) are ever moved."""
+    return [0, 1], 0
+
+
 _DESCRIBED: dict[str, Callable[[Element], tuple[Sequence[Value], Value]]] = {
     "slider": _slider,
     "button_group": _buttons,
     "selectbox": _list,
     "checkbox": _switch,
+    "button": _button,
+    "bidi_component": _place,
 }
