@@ -41,7 +41,8 @@ _LOCKS: dict[str, threading.Lock] = {}
 class Notice:
     """What a reader has to know of the encoder that came: the page has the words for `code`."""
 
-    code: str  # "hub-unreachable", "model-not-found", "model-unreadable", "store-not-writable"
+    code: str  # "hub-unreachable", "model-not-found", "model-unreadable", "model-closed",
+    # "store-not-writable"
     detail: str  # the model asked for or the folder, and what happened
 
 
@@ -289,11 +290,22 @@ def encoder(name: str | None = None) -> TokenEncoder:
     if wanted == EMBEDDED:
         with _lock(EMBEDDED):
             return _embedded()
+    if not _may_have(wanted):
+        return dataclasses.replace(encoder(EMBEDDED), notice=Notice("model-closed", wanted))
     with _lock(wanted):
         notice = _trouble(wanted, int(time.monotonic() // RETRY_SECONDS))
         if notice is None:
             return _foreign(wanted)
     return dataclasses.replace(encoder(EMBEDDED), notice=notice)
+
+
+def _may_have(name: str) -> bool:
+    """LAB_ANY_MODEL=off: readers are strangers, who get no folder and no download of their choice.
+
+    The model that LAB_MODEL names is the owner's choice.
+    """
+    is_closed = os.environ.get("LAB_ANY_MODEL", "").lower() == "off"
+    return not is_closed or name == os.environ.get("LAB_MODEL")
 
 
 @lru_cache(maxsize=1)

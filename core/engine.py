@@ -108,6 +108,7 @@ def _local() -> Any:
             "preload_nanny": preload["preload"],
             "env": environment,
             "dashboard": False,
+            "memory_limit": os.environ.get("LAB_WORKER_MEMORY", "auto"),
         },
         silence_logs=logging.ERROR,
     )

@@ -9,6 +9,7 @@ disk until it is done: after a restart `resume` goes on from the checkpoints.
 import contextlib
 import dataclasses
 import json
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import CancelledError
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
 REMEMBERED = 20  # jobs that have ended and are still shown
+LIMIT = 100  # jobs that may wait or run at once, unless LAB_JOBS says otherwise
 
 
 class Status(StrEnum):
@@ -45,7 +47,8 @@ class Status(StrEnum):
 class Trouble:
     """Why a job failed. The page has a sentence for each code."""
 
-    code: str  # "raised" by the task; "killed": its workers; "lost": the cluster; "newer": format
+    # "raised" by the task; "killed": its workers; "lost": the cluster; "newer": format; "full"
+    code: str
     detail: str
 
 
@@ -117,9 +120,9 @@ class Job:
         self._artefact, self.status = artefact, Status.DONE
         self._ended.set()
 
-    def refuse(self, why: str) -> None:
-        """Settle a job whose artefact this program can't read and had better not replace."""
-        self._fail("newer", why)
+    def refuse(self, code: str, why: str) -> None:
+        """Settle a job that is not begun: "newer" artefacts are not replaced, or it is "full"."""
+        self._fail(code, why)
         self._ended.set()
 
     def follow(self) -> None:
@@ -215,12 +218,21 @@ def submit(task: Task, config: Config) -> Job:
             job.finish(found)
             return job
     except UnknownFormat as error:
-        job.refuse(str(error))
+        job.refuse("newer", str(error))
+        return job
+    if sum(other.active for other in every()) > limit():
+        job.refuse("full", str(limit()))
         return job
     _write_note(job)
     threading.Thread(target=job.follow, daemon=True).start()
     _tell()
     return job
+
+
+def limit() -> int:
+    """How many jobs may wait or run at once: LAB_JOBS; 0 switches them off."""
+    asked = os.environ.get("LAB_JOBS", "")
+    return int(asked) if asked.isdigit() else LIMIT
 
 
 def find(task: Task, config: Config) -> Job | None:

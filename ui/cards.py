@@ -1,5 +1,6 @@
 """A trained model in words: its title, its settings, its curve, its size and age."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -9,10 +10,10 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core import library, training
+from core import jobs, library, training
 from core.knobs import Config
 from core.store import CARD, WEIGHTS, Card
-from ui import charts
+from ui import charts, lab
 from ui.fold import folded
 from ui.i18n import t
 from ui.numbers import pretty
@@ -27,7 +28,7 @@ def title(task: str, settings: Mapping[str, Any]) -> str:
         return f"`{task}`"
     topic, usual = task.partition(".")[0], asdict(training.task(task).config())
     named = [
-        f"{setting(task, name)} {value}"
+        f"{setting(task, name)} {_said(value)}"
         for name, value in settings.items()
         if value != usual.get(name)
     ]
@@ -37,8 +38,13 @@ def title(task: str, settings: Mapping[str, Any]) -> str:
 
 def settings(task: str, config: Config) -> str:
     """Everything that decides a model's weights, seed included, in one line."""
-    named = [f"{setting(task, name)} {value}" for name, value in asdict(config).items()]
+    named = [f"{setting(task, name)} {_said(value)}" for name, value in asdict(config).items()]
     return f"{t(key(task, 'name'))}: {', '.join(named)}"
+
+
+def _said(value: Any) -> str:
+    """A setting's value; a text may be some reader's own, and every reader sees it."""
+    return lab.quoted(value) if isinstance(value, str) else str(value)
 
 
 def setting(task: str, field: str) -> str:
@@ -76,9 +82,18 @@ def listing() -> None:
     used, limit = size(sum(card.size for card in made)), size(library.limit())
     st.markdown(t("models.used", used=used, limit=limit, shipped=len(found) - len(made)))
     if address := library.shared_address():
-        st.markdown(t("models.shared", address=f"`{address}`"))
+        st.markdown(t("models.shared", address=lab.quoted(_without_password(address))))
+    else:
+        st.markdown(t("models.only_here"))
+    if not jobs.limit():
+        st.markdown(t("models.off"))
     for card in found:
         folded(partial(_line, card), f"_card.{card.key}", partial(_behind, card))
+
+
+def _without_password(address: str) -> str:
+    """An address as it may be shown: without the name and password of who opens it."""
+    return re.sub(r"//[^/@]*@", "//", address)
 
 
 def duration(seconds: float) -> str:
@@ -125,7 +140,7 @@ def _how_it_was_made(card: Card) -> None:
     meta, task = card.meta, card.meta["task"]
     left, right = st.columns(2)
     with left:
-        _rows("settings", {setting(task, name): v for name, v in meta["config"].items()})
+        _rows("settings", {setting(task, name): _said(v) for name, v in meta["config"].items()})
     with right:
         _rows(
             "found",

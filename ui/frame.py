@@ -1,11 +1,15 @@
 """The house around every page: start-up, navigation, and the guard for deep links."""
 
+import contextlib
+import ctypes
 import gc
+import os
 import runpy
 from pathlib import Path
 
 import streamlit as st
 from streamlit.navigation.page import Page
+from streamlit.runtime import exists
 
 from core.topics import TOPICS, built
 from ui import address
@@ -13,6 +17,8 @@ from ui.i18n import t
 
 ROOT = Path(__file__).parent.parent
 EVIDENCE = ("claims", "models")  # the pages that show what stands behind the topics
+LOCAL = ("localhost", "127.0.0.1", "::1")  # addresses that only this machine reaches
+M_MMAP_THRESHOLD, M_ARENA_MAX, LARGE = -3, -8, 1 << 20  # malloc.h; bytes
 ICON = ROOT / "ui" / "icon.svg"  # a named icon would be fetched from elsewhere
 
 
@@ -31,9 +37,28 @@ def boot() -> None:
     from core import jobs
 
     torch.set_num_threads(1)
+    _give_memory_back()
     gc.collect()
     gc.freeze()
+    _close_to_strangers()
     jobs.resume()
+
+
+def _give_memory_back() -> None:
+    """Large arrays get pages of their own, which go back when they are freed (glibc).
+
+    Every run has a thread of its own, whose arena would keep the largest array it ever held.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        libc = ctypes.CDLL("libc.so.6")
+        libc.mallopt(M_MMAP_THRESHOLD, LARGE)
+        libc.mallopt(M_ARENA_MAX, 2)
+
+
+def _close_to_strangers() -> None:
+    """Whom the network lets in names no folder of this machine and no download of its own."""
+    if exists() and st.get_option("server.address") not in LOCAL:
+        os.environ.setdefault("LAB_ANY_MODEL", "off")
 
 
 def ensure_frame() -> None:

@@ -97,6 +97,9 @@ def _curve(task: Task, config: Config) -> Curve:
 
 
 def _offer(task: Task, configs: Sequence[Config], last: Job | None, place: str) -> None:
+    if not jobs.limit():
+        st.markdown(t("models.off"))
+        return
     if seen.in_a_browser():
         engine.warm()
     st.markdown(_ending(last) if last else _say(task, "untrained"))

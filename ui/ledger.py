@@ -13,7 +13,7 @@ from core import claims
 from core.claims import Claim, Record, Verdict
 from core.knobs import Choice, Config, Text
 from core.topics import TOPICS, built
-from ui import address
+from ui import address, takeaway
 from ui.catalogue import shows
 from ui.fold import folded
 from ui.i18n import t
@@ -63,7 +63,7 @@ def csv(chosen: Iterable[Claim]) -> bytes:
     """The evidence of claims as a table: a row for each that has been measured."""
     found = [(claim, evidence) for claim in chosen if (evidence := _evidence(claim))]
     rows = [{"statement": _statement(claim), **asdict(evidence)} for claim, evidence in found]
-    return pd.DataFrame(rows).to_csv(index=False).encode()
+    return takeaway.csv(pd.DataFrame(rows))
 
 
 def row(claim: Claim) -> None:

@@ -9,6 +9,8 @@ import pandas as pd
 
 from core.knobs import Config
 
+FORMULA_BEGINS = "=+-@\t\r\n＝＋－＠"  # a cell that a spreadsheet computes, full width included
+
 
 @dataclass(frozen=True)
 class Drawing:
@@ -64,8 +66,14 @@ def script(recorder: Recorder) -> str:
 
 
 def csv(table: pd.DataFrame) -> bytes:
-    """A table as CSV, every digit kept."""
-    return table.to_csv(index=False).encode()
+    """A table as CSV, every digit kept; no text of it is a formula to a spreadsheet."""
+    return table.map(_harmless).to_csv(index=False).encode()
+
+
+def _harmless(cell: Any) -> Any:
+    """A text that a spreadsheet would compute gets an apostrophe before it."""
+    is_formula = isinstance(cell, str) and len(cell) > 1 and cell[0] in FORMULA_BEGINS
+    return f"'{cell}" if is_formula else cell
 
 
 def _saved_tables(recorder: Recorder) -> list[str]:

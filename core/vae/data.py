@@ -44,12 +44,21 @@ class Images:
         )  # fmt: skip
 
 
-@lru_cache(maxsize=4)
 def load(name: str, split: str = "train") -> Images:
     """A data set of SIDES, "train" or "test"; read-only, one object for everybody.
 
+    Only the glyphs are read anew each time: as floats they take 200 MB, which nobody should keep.
     Raises ValueError for an unknown name or split, and where files are missing or damaged.
     """
+    return _read(name, split) if name == "glyphs" else _kept(name, split)
+
+
+@lru_cache(maxsize=4)
+def _kept(name: str, split: str) -> Images:
+    return _read(name, split)
+
+
+def _read(name: str, split: str) -> Images:
     if name == "characters":
         return _ten(split)
     found = datasets.load(name, split)
