@@ -8,6 +8,8 @@ which several machines fill and read. What no disk takes is kept in memory.
 import contextlib
 import os
 import shutil
+import threading
+import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -22,8 +24,12 @@ from core.store import CARD, WEIGHTS, Artefact, Card, Damaged, Store, write
 SHIPPED = Store(Path(__file__).parent.parent / "pretrained", origin="shipped")
 LIMIT = 2_000_000_000  # bytes of the local store, unless LAB_STORE_BYTES says otherwise
 REMEMBERED = 8  # artefacts that are kept in memory when no disk takes them
+PATIENCE = 3.0  # seconds that a page waits for the shared store
+ASK_AGAIN = 30.0  # seconds after which it is asked again for what it lacked
+LACKED = 1000  # keys that it is known to have lacked
 
 _memory: OrderedDict[str, Artefact] = OrderedDict()
+_lacked: OrderedDict[str, float] = OrderedDict()  # until when the shared store is not asked again
 
 
 def find(key: str) -> Artefact | None:
@@ -32,8 +38,25 @@ def find(key: str) -> Artefact | None:
 
 
 def has(key: str) -> bool:
-    """Whether `find` would find it, without reading its tensors."""
-    return key in _memory or bool(SHIPPED.card(key) or Store().card(key))
+    """Whether `find` would find it, without reading its tensors.
+
+    What another machine has made meanwhile is fetched from the shared store.
+    """
+    return key in _memory or bool(SHIPPED.card(key) or Store().card(key)) or _arrives(key)
+
+
+def _arrives(key: str) -> bool:
+    """Whether the shared store has it; one that hangs is not waited for."""
+    now = time.monotonic()
+    if not shared_address() or now < _lacked.get(key, now):
+        return False
+    _lacked[key] = now + ASK_AGAIN
+    while len(_lacked) > LACKED:
+        _lacked.popitem(last=False)
+    asked = threading.Thread(target=fetch, args=(key,), daemon=True)
+    asked.start()
+    asked.join(PATIENCE)
+    return Store().card(key) is not None
 
 
 def keep(key: str, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> Artefact:

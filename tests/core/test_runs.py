@@ -2,6 +2,8 @@
 
 import dataclasses
 import subprocess
+import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -226,6 +228,33 @@ def test_what_one_machine_trains_another_one_finds(two_machines: Callable[[str],
     again = runs.run(dataclasses.replace(NETWORK, train=breaking), CONFIG)
     assert same(again.tensors, first.tensors)
     assert Store().keys() == [first.key]
+
+
+def test_a_page_finds_what_another_machine_has_made_and_asks_seldom_for_what_none_has(
+    two_machines: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(library, "_lacked", OrderedDict())
+    two_machines("first")
+    key = runs.run(NETWORK, CONFIG).key
+    two_machines("second")
+    assert library.has(key)
+    assert Store().keys() == [key]
+    asked: list[str] = []
+    monkeypatch.setattr(library, "fetch", asked.append)
+    assert [library.has("gelu/00") for _ in range(3)] == [False] * 3
+    assert asked == ["gelu/00"]
+
+
+def test_a_page_does_not_wait_for_a_shared_store_that_hangs(
+    two_machines: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two_machines("first")
+    answers = threading.Event()
+    monkeypatch.setattr(library, "_lacked", OrderedDict())
+    monkeypatch.setattr(library, "PATIENCE", 0.01)
+    monkeypatch.setattr(library, "fetch", lambda key: answers.wait())
+    assert not library.has("gelu/00")
+    answers.set()
 
 
 def test_a_damaged_or_half_written_shared_model_is_as_none(

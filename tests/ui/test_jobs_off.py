@@ -1,0 +1,48 @@
+"""A server that trains nothing says so, and one that has enough to do takes no more."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core import jobs
+from core.gelu import NETWORK, TrainConfig
+from core.jobs import Job, JobFailed, Status
+from ui.catalogue import words
+
+UNTRAINED = TrainConfig(depth=16, seed=93)
+PANEL = """
+from core.gelu import NETWORK, TrainConfig
+from ui import jobs
+jobs.ready(NETWORK, TrainConfig(depth=16, seed=93))
+"""
+
+
+@pytest.fixture(autouse=True)
+def _none_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "_jobs", {})
+
+
+def test_where_jobs_are_off_a_panel_says_so_and_offers_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LAB_JOBS", "0")
+    page = AppTest.from_string(PANEL, default_timeout=60).run()
+    assert not page.exception
+    assert [text.value for text in page.markdown] == [words("en")["models.off"]]
+    assert not page.button
+
+
+def test_more_jobs_than_the_limit_are_refused_and_the_panel_says_why(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waiting = Job(NETWORK, TrainConfig(depth=16, seed=92))
+    monkeypatch.setitem(jobs._jobs, waiting.key, waiting)
+    monkeypatch.setenv("LAB_JOBS", "1")
+    refused = jobs.submit(NETWORK, UNTRAINED)
+    with pytest.raises(JobFailed, match="full"):
+        refused.result(0)
+    assert refused.status is Status.FAILED
+    assert jobs.submit(NETWORK, waiting.config) is waiting  # who asks for the same shares it
+    page = AppTest.from_string(PANEL, default_timeout=60).run()
+    assert not page.exception
+    assert any("Too many trainings" in text.value for text in page.markdown)
+    assert page.button
