@@ -45,6 +45,8 @@ class Seen:
     lost: list[str] = field(default_factory=list)
     asked: int = 0  # trainings
     memory: list[tuple[float, float]] = field(default_factory=list)  # seconds, MB of the server
+    session: float = 0.0  # MB of the server that each open page has added
+    cpu: float = 0.0  # seconds of the server, all runs together
 
 
 @dataclass
@@ -104,6 +106,7 @@ def keyed(reader: Reader, beginning: str) -> list[Control]:
 
 async def crowd(server: Server, readers: int, training: int, seconds: float, seen: Seen) -> Seen:
     """That many readers for that long."""
+    before = server.resident_megabytes()
     async with AsyncExitStack() as stack:
         sessions = [
             await stack.enter_async_context(Reader(server.url, browser=True))
@@ -120,9 +123,11 @@ async def crowd(server: Server, readers: int, training: int, seconds: float, see
         ]
         opened = await asyncio.gather(*(v.reader.open(v.page) for v in visitors))
         seen.openings += [answer.seconds for answer in opened]
+        seen.session, used = (server.resident_megabytes() - before) / readers, server.cpu_seconds()
         watch = asyncio.create_task(_watch_memory(server, seen))
         await asyncio.gather(*(visitor.visit(seconds, seen) for visitor in visitors))
         watch.cancel()
+        seen.cpu = server.cpu_seconds() - used
         seen.lost += [text for reader in sessions for text in reader.exceptions]
     return seen
 
@@ -200,6 +205,7 @@ def _of_the_crowd(readers: int, seen: Seen) -> list[Figure]:
         return []
     many = f"{readers} readers"
     reruns = [1000 * seconds for page in seen.reruns.values() for seconds in page]
+    per_control = 1000 * seen.cpu / max(len(reruns), 1)
     rise, low, _ = slope(seen.memory)
     peak = max(megabytes for _, megabytes in seen.memory)
     return [
@@ -208,6 +214,8 @@ def _of_the_crowd(readers: int, seen: Seen) -> list[Figure]:
         Figure(f"{many}: the same", "ms", reruns, Target("p95", 2000)),
         Figure(f"{many}: errors and lost sessions", "count", [len(seen.lost)], Target("max", 0)),
         Figure(f"{many}: trainings asked for", "count", [seen.asked]),
+        Figure(f"{many}: processor time per control", "ms", [per_control]),
+        Figure(f"{many}: memory per session", "MB", [seen.session]),
         Figure(f"{many}: resident memory", "MB", [peak], Target("max", 1200)),
         Figure(f"{many}: its slope over the second half", "MB/min", [rise]),
         Figure(f"{many}: lower end of that slope's interval", "MB/min", [low], Target("max", 0)),

@@ -15,6 +15,7 @@ import os
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ import safetensors.torch
 from filelock import FileLock
 from torch import Tensor
 
+STALE = 3600.0  # seconds after which nobody is still writing a new folder
 FORMAT = 1  # of the folder; raised when an older program could not read it
 WEIGHTS, CARD = "model.safetensors", "meta.json"
 _KEY = re.compile(r"[a-z][a-z0-9-]{0,63}/[0-9a-f]{1,64}")
@@ -168,8 +170,9 @@ class Store:
     def trim(self, limit: int) -> list[str]:
         """Remove what was used least recently until `limit` bytes are left; the keys removed.
 
-        What was set aside goes first.
+        What was set aside goes first; so does what a killed writer left half made.
         """
+        self._sweep()
         if self.size() > limit:
             shutil.rmtree(self.path / _ASIDE, ignore_errors=True)
         removed = []
@@ -202,10 +205,18 @@ class Store:
         return None
 
     def _recover(self, key: str) -> None:
-        """Bring back what a writer had retired when it was killed before its second rename."""
+        """Finish what a killed writer left: before its second rename, or after it."""
         place, retired = self._folder(key), self._retired(key)
-        if not place.exists() and retired.exists():
+        if place.exists():
+            shutil.rmtree(retired, ignore_errors=True)
+        elif retired.exists():
             retired.rename(place)
+
+    def _sweep(self) -> None:
+        for folder in (self.path / _NEW).glob("*"):
+            with contextlib.suppress(OSError):  # its writer may be done with it just now
+                if time.time() - folder.stat().st_mtime > STALE:
+                    shutil.rmtree(folder, ignore_errors=True)
 
     def _set_aside(self, key: str) -> None:
         aside = self.path / _ASIDE / key.replace("/", "-")

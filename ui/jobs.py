@@ -1,5 +1,7 @@
 """Trainings as a reader sees them: the offer, the progress, the same list on every page."""
 
+import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
@@ -15,7 +17,9 @@ from ui import cards, seen
 from ui.i18n import has, t
 from ui.numbers import pretty
 
-EVERY = 0.5  # seconds between two looks at a running job
+EVERY = 0.5  # seconds between two looks at a running job, at least
+LOOKS = 20  # of all open pages together, a second at most
+BETWEEN = 0.1  # seconds between two pages that are drawn again
 _RUNNING = "_running"  # keys of the jobs that ran when the page was drawn
 
 Curve = Sequence[Mapping[str, float]]  # a training's metrics, snapshot by snapshot
@@ -133,9 +137,9 @@ def start(task: Task, config: Config) -> None:
 
 
 def _watch(draw: Callable[[], None]) -> None:
-    """Draw something again and again, without the rest of the page."""
+    """Draw something again and again, without the rest of the page; seldom if many look."""
 
-    @st.fragment(run_every=EVERY)
+    @st.fragment(run_every=max(EVERY, len(_sessions) / LOOKS))
     def watched() -> None:
         draw()
 
@@ -202,14 +206,19 @@ def _say_what_ended(keys: set[str]) -> None:
 
 def _wake_open_pages() -> None:
     """Draw every open page again, since a page without a running job does not look for one."""
-    if not exists():
-        return
+    if exists():
+        threading.Thread(target=_wake_in_turn, daemon=True).start()
+
+
+def _wake_in_turn() -> None:
+    """One page after the other: drawn all at once, each would wait for all the others."""
     for session_id in list(_sessions):
         session = get_instance().get_app_session(session_id)
         if session is None:
             _sessions.discard(session_id)
         else:
             session.request_rerun(session._client_state)  # as when a source file has changed
+            time.sleep(BETWEEN)
 
 
 jobs.listen(_wake_open_pages)

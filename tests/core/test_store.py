@@ -249,6 +249,30 @@ def test_a_writer_killed_between_its_renames_loses_nothing(shelf: Store) -> None
     assert found.meta == {"value": 1.0}
 
 
+def test_what_a_writer_killed_after_its_renames_left_is_in_nobodys_way(shelf: Store) -> None:
+    put(shelf, 1.0)
+    left = shelf.path / "_retired" / KEY.replace("/", "-")
+    shutil.copytree(shelf.path / KEY, left)
+    put(shelf, 2.0)
+    found = shelf.get(KEY)
+    assert found is not None
+    assert found.meta == {"value": 2.0}
+    assert not left.exists()
+
+
+def test_half_made_folders_of_killed_writers_go_and_those_of_living_ones_stay(
+    shelf: Store,
+) -> None:
+    put(shelf)
+    with shelf.new_folder() as now:
+        dead = now.parent / "dead"
+        dead.mkdir()
+        os.utime(dead, (1000, 1000))
+        shelf.trim(10**9)
+        assert now.exists()
+        assert not dead.exists()
+
+
 # ---- disks
 
 
