@@ -205,7 +205,9 @@ class Reader:
                 self._keep(message)
                 read(message.delta, self._drawing)
             case "script_finished":
-                if message.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
+                # A fragment that another one follows at once is said to have ended early, too.
+                early = message.script_finished == ForwardMsg.FINISHED_EARLY_FOR_RERUN
+                if not early or self._drawing.fragments:
                     self._finish(self._drawing)
 
     def _finish(self, answer: Answer) -> None:
