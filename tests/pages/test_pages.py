@@ -1,6 +1,7 @@
 """Every page in both languages, every control to its ends, every panel alive."""
 
 import io
+import json
 
 import pandas as pd
 import pytest
@@ -33,6 +34,15 @@ def test_home_names_every_topic(language: str) -> None:
         assert words(language)[f"topics.{topic.slug}.question"] in text(page)
 
 
+def test_home_draws_a_picture_of_every_topic_and_tells_what_was_measured() -> None:
+    page = open_page("home")
+    assert len(charts(page)) == len(BUILT)
+    spectral = shipped("initialization")["initialization.B2"].measured
+    assert f"{spectral:.3g}" in text(page)
+    links = [link.proto.query_string for link in page.get("page_link")]
+    assert "initialization.tour.claim=B2" in links
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_ledger_lists_claims_and_filters_them(language: str) -> None:
     page = open_page("claims", language)
@@ -63,6 +73,10 @@ def test_the_ledgers_evidence_can_be_taken_along(monkeypatch: pytest.MonkeyPatch
     table = pd.read_csv(io.BytesIO(ledger.csv(all_claims())))
     assert table["id"].tolist() == [claim.id for claim in all_claims()]
     assert table["measured"].notna().all()
+    objects = json.loads(ledger.json(all_claims()))
+    assert [row["id"] for row in objects] == table["id"].tolist()
+    assert [row["measured"] for row in objects] == pytest.approx(table["measured"].tolist())
+    assert objects[0]["details"] == pytest.approx(shipped("gelu")["gelu.G1"].details)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
