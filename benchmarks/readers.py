@@ -24,6 +24,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
+from websockets.http11 import USER_AGENT
 from websockets.typing import Origin, Subprotocol
 
 from benchmarks.server import Server
@@ -96,13 +97,14 @@ class Reader:
 
     def __init__(self, server: str, *, browser: bool = False) -> None:
         self._server = server
-        self._agent = "Mozilla/5.0 (readers of a benchmark)" if browser else None
+        self._agent = "Mozilla/5.0 (readers of a benchmark)" if browser else USER_AGENT
         self._page = ""
         self._page_hash = ""
         self._query = ""
         self._runs = 0
         self._kept: dict[str, int] = {}  # hash of a large message -> the run it last came in
         self._drawing = Answer()
+        self._cut_short = False  # whether the page that was drawn last seems to have been
         self._clocks: dict[str, asyncio.Task[None]] = {}  # of the fragments that run by the clock
         self._wanted = ""  # the fragment that somebody waits for; "": the whole page
         self._answer: asyncio.Future[Answer] | None = None
@@ -118,7 +120,7 @@ class Reader:
             subprotocols=[Subprotocol("streamlit")],
             compression=None,
             max_size=None,
-            **({"user_agent_header": self._agent} if self._agent else {}),
+            user_agent_header=self._agent,
         )
         self._listener = asyncio.create_task(self._listen())
         return self
@@ -169,6 +171,7 @@ class Reader:
         self._wanted = message.rerun_script.fragment_id
         self._answer, sent = asyncio.get_running_loop().create_future(), time.perf_counter()
         self._drawing = Answer(fragments=(EARLIER,))  # what began before is not the answer
+        self._cut_short = False
         try:
             async with asyncio.timeout(PATIENCE):
                 await self._connection.send(message.SerializeToString())
@@ -192,7 +195,10 @@ class Reader:
         match message.WhichOneof("type"):
             case "new_session":
                 self._runs += 1
-                self._drawing = Answer(fragments=tuple(message.metadata.run.fragment_ids))
+                fragments = tuple(message.metadata.run.fragment_ids)
+                if fragments and self._cut_short:  # a fragment never cuts a page short
+                    self._finish(self._drawing)
+                self._drawing, self._cut_short = Answer(fragments=fragments), False
             case "navigation":
                 self._page_hash = message.navigation.page_script_hash
             case "ref_hash":
@@ -205,9 +211,10 @@ class Reader:
                 self._keep(message)
                 read(message.delta, self._drawing)
             case "script_finished":
-                # A fragment that another one follows at once is said to have ended early, too.
+                # What another run follows at once is said to have ended early, even if it had not.
                 early = message.script_finished == ForwardMsg.FINISHED_EARLY_FOR_RERUN
-                if not early or self._drawing.fragments:
+                self._cut_short = early and not self._drawing.fragments
+                if not self._cut_short:
                     self._finish(self._drawing)
 
     def _finish(self, answer: Answer) -> None:

@@ -36,8 +36,9 @@ from core.store import Store  # noqa: E402
 KEY = "gelu/00"
 HEAD = """# Faults
 
-Each was brought about by `python scripts/faults.py`, which wrote this page; run it again to see for
-yourself. {cores} cores, {date}.
+Each was brought about by `python scripts/faults.py`, whose lines these are; run it again to see for
+yourself. {cores} cores, {date}. Not tried: a worker that hangs for good, and a clock that is really
+moved.
 
 | fault | what was seen | as it should be |
 | --- | --- | --- |
@@ -244,7 +245,7 @@ FAULTS: dict[str, tuple[str, Callable[[Path], Outcome]]] = {
     "kill-during-save": ("kill -9 during a save", killed_during_a_save),
     "disk-full": ("the disk is full", disk_full),
     "read-only": ("the store is read-only", store_read_only),
-    "clock": ("the clock jumps back by a year", clock_jumps),
+    "clock": ("the clock jumps back: a model's date lies a year ahead", clock_jumps),
     "worker-hangs": ("a worker hangs for ten seconds", worker_hangs),
     "worker-killed": ("a worker is killed", worker_is_killed),
 }

@@ -25,7 +25,7 @@ brings for NVIDIA GPUs (NVIDIA's own licences), and what only tests and benchmar
 def licence(package: Distribution) -> str:
     """What a package says of its licence: an expression, a short name, else its classifiers."""
     meta = package.metadata
-    said = (meta.get("License-Expression") or meta.get("License") or "").strip()
+    said = str(meta.json.get("license_expression") or meta.json.get("license") or "").strip()
     if said and len(said) <= SHORT and "Copyright" not in said:
         return said
     classifiers = meta.get_all("Classifier") or []

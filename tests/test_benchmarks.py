@@ -5,7 +5,7 @@ import pytest
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
-from benchmarks import attention
+from benchmarks import attention, load, scaling
 from benchmarks.figures import Figure, Target, summarize, table
 from benchmarks.readers import Answer, Reader, read
 
@@ -104,3 +104,51 @@ def test_attention_figures_say_whether_targets_are_met() -> None:
     assert ratio.met
     assert not rows["causal, forward: crossing"].met  # at 512
     assert rows["causal, forward: exponent of chunkwise time in n"].met
+
+
+def test_the_slope_of_memory_is_that_of_its_second_half() -> None:
+    noise = np.random.default_rng(0).normal(0, 2, 300)
+    grows = [(2.0 * i, 500 + 0.1 * i + noise[i]) for i in range(300)]  # 3 MB a minute
+    settles = [(2.0 * i, 500 + min(i, 100) + noise[i]) for i in range(300)]
+    rise, low, high = load.slope(grows)
+    assert low < 3 < high
+    assert low > 0
+    rise, low, high = load.slope(settles)
+    assert low < 0 < high
+    assert abs(rise) < 1
+
+
+def test_what_a_crowd_needs_follows_from_what_one_control_and_one_page_cost() -> None:
+    costs = scaling.Costs(control=0.03, session=2.0, server=1000.0, model=0.5)
+    assert scaling.need(10, costs) == scaling.Need(1, 1.02)
+    assert scaling.need(1000, costs) == scaling.Need(25, 27.0)
+    for page in scaling.PAGES:
+        text = scaling.filled(page.read_text(encoding="utf-8"), scaling.table(costs))
+        assert "| 1,000 | 25 | 27.0 |" in text
+        assert "30 ms · 2.0 MB · 1000 MB · 2,000 / GB" in text
+        assert scaling.filled(text, scaling.table(costs)) == text
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "taken"), [(["a"], ["b"], True), ([], ["b"], True), ([], [], False)]
+)
+def test_only_a_page_that_another_page_follows_was_cut_short(
+    first: list[str], then: list[str], taken: bool
+) -> None:
+    reader = Reader("http://127.0.0.1:1")
+    for message in (begun(first), drawn("a"), early(), begun(then)):
+        reader._hear(message)
+    assert bool(reader.controls) is taken
+
+
+def begun(fragments: list[str]) -> ForwardMsg:
+    message = ForwardMsg()
+    message.new_session.SetInParent()
+    message.metadata.run.fragment_ids.extend(fragments)
+    return message
+
+
+def early() -> ForwardMsg:
+    message = ForwardMsg()
+    message.script_finished = ForwardMsg.FINISHED_EARLY_FOR_RERUN
+    return message
