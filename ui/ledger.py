@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 import pandas as pd
 import streamlit as st
@@ -14,7 +14,6 @@ from core.claims import Claim, Record, Verdict
 from core.knobs import Choice, Config, Text
 from core.topics import TOPICS, built
 from ui import address
-from ui.catalogue import shows
 from ui.fold import folded
 from ui.i18n import t
 from ui.numbers import pretty
@@ -61,14 +60,22 @@ def select(every: Iterable[Claim], which: Filter) -> list[Claim]:
 
 def csv(chosen: Iterable[Claim]) -> bytes:
     """The evidence of claims as a table: a row for each that has been measured."""
+    return pd.DataFrame(_rows(chosen)).to_csv(index=False).encode()
+
+
+def json(chosen: Iterable[Claim]) -> bytes:
+    """The same as a list of objects; a number that is absent is null."""
+    return pd.Series(_rows(chosen)).to_json(orient="records", force_ascii=False).encode()
+
+
+def _rows(chosen: Iterable[Claim]) -> list[dict[str, Any]]:
     found = [(claim, evidence) for claim in chosen if (evidence := _evidence(claim))]
-    rows = [{"statement": _statement(claim), **asdict(evidence)} for claim, evidence in found]
-    return pd.DataFrame(rows).to_csv(index=False).encode()
+    return [{"statement": _statement(claim), **asdict(evidence)} for claim, evidence in found]
 
 
 def row(claim: Claim) -> None:
     """One claim: its line, and behind it the evidence."""
-    folded(lambda: _line(claim, _evidence(claim)), f"_claim.{claim.id}", partial(_behind, claim))
+    folded(lambda: line(claim, _evidence(claim)), f"_claim.{claim.id}", partial(_behind, claim))
 
 
 def _evidence(claim: Claim) -> Record | None:
@@ -76,12 +83,13 @@ def _evidence(claim: Claim) -> Record | None:
     return st.session_state.get(_kept(claim)) or claims.shipped(claim.topic).get(claim.id)
 
 
-def _line(claim: Claim, evidence: Record | None) -> str:
+def line(claim: Claim | Record, evidence: Record | None) -> str:
+    """A claim in one line: verdict, statement, measured beside reference."""
     sign = verdict(evidence.verdict) if evidence else t("claims.unmeasured")
     return f"{sign} · **{_name(claim)}** {_statement(claim)}{_measured(claim, evidence)}"
 
 
-def _measured(claim: Claim, evidence: Record | None) -> str:
+def _measured(claim: Claim | Record, evidence: Record | None) -> str:
     if evidence is None:
         return ""
     text = f" — {t(f'{claim.topic}.measures.{_name(claim)}')}: {pretty(evidence.measured)}"
@@ -93,7 +101,7 @@ def _measured(claim: Claim, evidence: Record | None) -> str:
 def _behind(claim: Claim) -> None:
     """Where the post says it, the rule of the verdict, every number, and a fresh measurement."""
     topic, name = claim.topic, _name(claim)
-    link = address.link_to(topic, *shows(topic, name))
+    link = address.link_to_claim(topic, name)
     st.markdown(f"{t('claims.where')} {claim.source} · [{t('claims.show')}]({link})")
     st.markdown(t(f"{topic}.rules.{name}"))
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -133,7 +141,7 @@ def _numbers(claim: Claim, evidence: Record) -> None:
     st.markdown("\n".join([head, *lines]))
 
 
-def _statement(claim: Claim) -> str:
+def _statement(claim: Claim | Record) -> str:
     return t(f"{claim.topic}.claims.{_name(claim)}")
 
 
@@ -142,7 +150,7 @@ def _verdict_of(claim: Claim) -> str:
     return evidence.verdict if evidence else Verdict.OPEN.value
 
 
-def _name(claim: Claim) -> str:
+def _name(claim: Claim | Record) -> str:
     return claim.id.partition(".")[2]
 
 
