@@ -20,6 +20,7 @@ from ui.numbers import latex, pretty
 
 SLUG = "optimization"
 DRAGGED = ("x", "y", "log_alpha")
+WINDOW = (-core.WINDOW, core.WINDOW)
 series = partial(lab.series, SLUG)
 
 
@@ -229,7 +230,8 @@ def race(config: core.RaceConfig) -> None:
         lab.chart(
             charts.lines, result.ways, x="x", y="y", series="curve",
             names=series(result.ways["curve"]), paths=core.METHODS, points=("lowest",),
-            x_title="x", y_title="y", alt=t("optimization.race.alt_ways"),
+            x_title="x", y_title="y", x_domain=WINDOW, y_domain=WINDOW,
+            alt=t("optimization.race.alt_ways"),
         )  # fmt: skip
         best = t(f"optimization.series.{result.best}")
         lab.chart(
