@@ -1,4 +1,4 @@
-"""Processor time of a density, and evaluations that a race takes. `python -m benchmarks.optimization`.
+"""What a density costs, and a race: `python -m benchmarks.optimization`.
 
 The race: CMA-ES in ten dimensions to a loss of 1e-8, through our bookkeeping,
 against the medians of the package driven alone.
