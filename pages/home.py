@@ -130,7 +130,7 @@ def to(slug: str, name: str, label: str) -> None:
 
 
 st.markdown(t("home.lead"))
-st.markdown(t("home.verdicts", **{v.value: ledger.verdict(v.value) for v in ledger.SIGNS}))
+st.markdown(t("home.verdicts", **ledger.signs()))
 
 places = {}
 with st.grid(columns="auto", min_column_width=230, gap="small"):
