@@ -113,16 +113,22 @@ def meters(config: core.MetersConfig) -> None:
         SLUG, "meters", entrywise=latex(result.entrywise_mse, 4),
         frobenius=latex(result.relative_frobenius, 4), spectral=latex(result.spectral, 4),
     )  # fmt: skip
-    decomposed = config.size <= core.DECOMPOSED
+    m, n = core.sides(config, config.size)
     st.markdown(
         t(
-            "initialization.meters.found" if decomposed else "initialization.meters.found_sketched",
+            f"initialization.meters.expected_{config.scheme}",
+            m=m,
+            n=n,
             expected=pretty(result.expected_mse, 4),
-            condition=pretty(result.condition_number, 3),
             low=pretty(result.low, 3),
             high=pretty(result.high, 3),
         )
     )
+    if config.decomposed:
+        condition = pretty(result.condition_number, 3)
+        st.markdown(t("initialization.meters.decomposed", condition=condition))
+    else:
+        st.markdown(t(f"initialization.meters.sketched_{config.scheme}"))
     lab.table(result.stretches, SLUG, digits=4)
 
 
@@ -359,7 +365,7 @@ lab.panel(
         "heavy": lambda now: core.MetersConfig(distribution="heavy-t"),
         "sparse": lambda now: core.MetersConfig(distribution="sparse"),
         "exact": lambda now: core.MetersConfig(scheme="orthogonal"),
-        "tall": lambda now: core.MetersConfig(aspect="4"),
+        "tall": lambda now: core.MetersConfig(size=512, aspect="4"),
     },
 )
 lab.panel(SLUG, core.CodeConfig, code)

@@ -86,15 +86,7 @@ from core.initialization.schemes import (
     truncated_variance,
     variance,
 )
-from core.initialization.sizes import (
-    DECOMPOSED,
-    Code,
-    CodeConfig,
-    Meters,
-    MetersConfig,
-    code,
-    meters,
-)
+from core.initialization.sizes import Code, CodeConfig, Meters, MetersConfig, code, meters, sides
 from core.initialization.sketch import Sketch, sketch
 from core.initialization.stability import Stability, StabilityConfig, kind, stability
 from core.initialization.training import (
@@ -112,7 +104,6 @@ TASKS = {"network": TRAINING, "region": MAP}
 __all__ = [
     "ACTIVATIONS",
     "CLAIMS",
-    "DECOMPOSED",
     "DISTRIBUTIONS",
     "MAP",
     "PASSES",
@@ -197,6 +188,7 @@ __all__ = [
     "second_moment",
     "second_moments",
     "shipped_starts",
+    "sides",
     "singular_values",
     "sketch",
     "squared_norm",

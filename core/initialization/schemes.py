@@ -142,10 +142,10 @@ def sample_weight(
     _one_of("distribution", distribution, DISTRIBUTIONS)
     if not 0 <= gain < math.inf:
         raise ValueError(f"gain is {gain!r}, but must be a finite number >= 0")
-    scale = math.sqrt(variance(scheme, fan_out, fan_in))
+    scale = gain * math.sqrt(variance(scheme, fan_out, fan_in))
     drawn = DISTRIBUTIONS[distribution]((fan_out, fan_in), generator, dtype)
-    unit = orthogonalized(drawn) if scheme == "orthogonal" else scale * drawn
-    return (gain * unit).to(dtype)
+    weight = gain * orthogonalized(drawn) if scheme == "orthogonal" else scale * drawn
+    return weight.to(dtype)
 
 
 def sample_kernel(

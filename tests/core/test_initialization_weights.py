@@ -13,6 +13,7 @@ from scipy.integrate import quad
 from scipy.stats import kstest, truncnorm
 
 from core import initialization as core
+from core.orthogonal import reflections
 
 SHAPES = [(120, 80), (80, 120), (100, 100)]
 LAWS = [name for name in core.DISTRIBUTIONS if name != "heavy-t"]  # it has no fourth moment
@@ -291,12 +292,44 @@ def test_a_sketch_tells_what_a_decomposition_tells(shape: tuple[int, int]) -> No
     assert float(found.shares[found.values < place].sum()) == pytest.approx(0.8, abs=0.12)
 
 
-def test_a_sketch_of_a_rotation_is_a_rotation_s() -> None:
-    weight = core.sample_weight(300, 300, "orthogonal", generator=generator())
-    found = core.sketch(weight, 20, generator(1))
-    assert found.orthogonality.spectral < 1e-5
-    assert found.orthogonality.entrywise_mse < 1e-12
-    np.testing.assert_allclose(found.stretches, 1, atol=1e-5)
+@pytest.mark.parametrize("shape", [(300, 300), (300, 150), (150, 300)])
+def test_a_sketch_of_reflections_is_that_of_the_matrix_written_out(shape: tuple[int, int]) -> None:
+    rotation = reflections(torch.randn(*shape, generator=generator()))
+    exact = core.orthogonality(rotation @ torch.eye(shape[1]))
+    for weight in (rotation, rotation @ torch.eye(shape[1])):
+        found = core.sketch(weight, 200, generator(1))
+        near = found.orthogonality
+        assert near.relative_frobenius == pytest.approx(
+            exact.relative_frobenius, rel=0.03, abs=1e-6
+        )
+        assert near.entrywise_mse == pytest.approx(exact.entrywise_mse, rel=0.06, abs=1e-12)
+        assert near.spectral == pytest.approx(exact.spectral, abs=1e-5)
+        assert near.spectral >= near.relative_frobenius * (1 - 1e-6)
+        assert float(found.stretches.max()) < 1 + 1e-5
+        assert len(found.values) == 1 + (shape[0] < shape[1])  # all there are, and no ghosts
+    rotated = core.sketch(rotation, 20, generator(1)).stretches
+    assert float((rotated - 1).abs().max()) < 1e-5 or shape[0] < shape[1]
+
+
+@pytest.mark.parametrize("aspect", ["1", "2", "0.5"])
+def test_large_rotations_are_sketched_without_a_seam(
+    aspect: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = core.MetersConfig(size=512, scheme="orthogonal", aspect=aspect, distribution="sparse")
+    exact = core.meters(config)
+    monkeypatch.setattr("core.initialization.sizes.DECOMPOSED", 128)
+    near = core.meters(config)
+    assert near.entrywise_mse == pytest.approx(exact.entrywise_mse, rel=0.1, abs=1e-12)
+    assert near.spectral == pytest.approx(exact.spectral, abs=1e-5)
+    assert (near.low, near.high, near.expected_mse) == (exact.low, exact.high, exact.expected_mse)
+    assert math.isnan(near.condition_number)
+
+
+def test_the_longer_side_is_the_size() -> None:
+    for aspect, shape in {"0.25": (16, 64), "0.5": (32, 64), "1": (64, 64), "4": (64, 16)}.items():
+        assert core.sides(core.MetersConfig(aspect=aspect), 64) == shape
+    assert not core.MetersConfig(size=1032).decomposed
+    assert core.MetersConfig(size=4096, aspect="4").decomposed
 
 
 def test_large_weights_are_sketched_without_a_seam(monkeypatch: pytest.MonkeyPatch) -> None:
