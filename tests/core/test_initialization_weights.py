@@ -2,6 +2,7 @@
 
 import math
 import threading
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
-from scipy.stats import kstest, truncnorm
+from scipy.stats import ks_2samp, kstest, truncnorm
 
 from core import initialization as core
 from core.orthogonal import reflections
@@ -84,18 +85,34 @@ def test_the_truncated_normal_has_the_published_constants() -> None:
 @pytest.mark.parametrize("shape", SHAPES)
 def test_variances_are_those_of_torch_where_it_has_the_scheme(shape: tuple[int, int]) -> None:
     init, m, n = torch.nn.init, *shape
-    oracles = {
-        "xavier": lambda w: init.xavier_normal_(w, generator=generator(1)),
-        "he": lambda w: init.kaiming_normal_(w, nonlinearity="relu", generator=generator(1)),
-        "he-post": lambda w: init.kaiming_normal_(
-            w, mode="fan_out", nonlinearity="relu", generator=generator(1)
-        ),
-        "lecun": lambda w: init.kaiming_normal_(w, nonlinearity="linear", generator=generator(1)),
-    }
-    for scheme, fill in oracles.items():
-        theirs = fill(torch.empty(m, n, dtype=torch.float64))
-        ours = draw(m, n, scheme=scheme, seed=1)
-        torch.testing.assert_close(ours, theirs)  # the same numbers, not only the same variance
+    xavier = {"normal": init.xavier_normal_, "uniform": init.xavier_uniform_}
+    kaiming = {"normal": init.kaiming_normal_, "uniform": init.kaiming_uniform_}
+    for law in ("normal", "uniform"):
+        oracles = {
+            "xavier": xavier[law],
+            "he": partial(kaiming[law], nonlinearity="relu"),
+            "he-post": partial(kaiming[law], mode="fan_out", nonlinearity="relu"),
+            "lecun": partial(kaiming[law], nonlinearity="linear"),
+        }
+        for scheme, fill in oracles.items():
+            theirs = fill(torch.empty(m, n, dtype=torch.float64), generator=generator(1))
+            ours = draw(m, n, scheme=scheme, distribution=law, seed=1)
+            torch.testing.assert_close(ours, theirs)  # the same numbers, not only their variance
+            theirs = fill(torch.empty(m, n, 3, 3, dtype=torch.float64), generator=generator(1))
+            kernel = core.sample_kernel(
+                m, n, 3, scheme, distribution=law, generator=generator(1), dtype=torch.float64
+            )
+            torch.testing.assert_close(kernel, theirs)
+
+
+def test_the_truncated_normal_is_torch_s_but_for_the_factor_that_it_lacks() -> None:
+    theirs = torch.nn.init.trunc_normal_(
+        torch.empty(60, 50, dtype=torch.float64), a=-2.0, b=2.0, generator=generator(1)
+    )
+    ours = draw(60, 50, distribution="truncated-normal") * math.sqrt(60)
+    factor = math.sqrt(core.truncated_variance())
+    assert ks_2samp((ours * factor).flatten(), theirs.flatten()).pvalue > 1e-3
+    assert float(theirs.var()) == pytest.approx(factor**2, rel=0.1)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
