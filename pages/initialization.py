@@ -163,7 +163,8 @@ def fans(config: core.FansConfig) -> None:
         x_title=t("initialization.fans.forward"), y_title=t("initialization.fans.backward"),
         x_scale="log", y_scale="log", alt=t("initialization.fans.alt"),
     )  # fmt: skip
-    st.markdown(t("initialization.fans.found", m=config.fan_out, n=config.fan_in))
+    found = "found" if config.kernel == "1" else "found_kernel"
+    st.markdown(t(f"initialization.fans.{found}", m=config.fan_out, n=config.fan_in))
     lab.table(result.table, SLUG, digits=4)
 
 
@@ -241,6 +242,9 @@ def signal(config: core.ProfileConfig) -> None:
     )
     if result.overflow >= 0:
         st.warning(t("initialization.profile.overflow", layer=result.overflow))
+    if result.overflow_backward >= 0:
+        layer = result.overflow_backward
+        st.warning(t("initialization.profile.overflow_backward", layer=layer))
 
 
 def collapse(config: core.CollapseConfig) -> None:
@@ -377,6 +381,7 @@ lab.panel(
         "square": lambda now: core.FansConfig(fan_out=256, fan_in=256),
         "wide": lambda now: core.FansConfig(fan_out=112, fan_in=400),
         "coordinate": lambda now: replace(now, count="mean-square"),
+        "kernel": lambda now: core.FansConfig(fan_out=512, fan_in=32, kernel="3"),
     },
 )
 lab.panel(

@@ -79,6 +79,7 @@ from core.initialization.region import MAP, Region, RegionConfig, region
 from core.initialization.schemes import (
     DISTRIBUTIONS,
     SCHEMES,
+    kernel_variance,
     kurtosis,
     orthogonalized,
     sample_kernel,
@@ -161,6 +162,7 @@ __all__ = [
     "hyperspherical",
     "initial_weights",
     "inner_product",
+    "kernel_variance",
     "kind",
     "kurtosis",
     "log_norm_law",

@@ -123,6 +123,19 @@ def variance(scheme: str, fan_out: int, fan_in: int) -> float:
     return SCHEMES[scheme](fan_out, fan_in)
 
 
+def kernel_variance(scheme: str, out_channels: int, in_channels: int, size: int) -> float:
+    """Variance of the entries of a square convolution kernel; of size 1 it is a weight.
+
+    Each fan is a number of channels times size^2; an orthogonal one is so as a matrix
+    [out_channels, in_channels size^2]. Raises ValueError as `variance` does.
+    """
+    if size < 1:
+        raise ValueError(f"size is {size!r}, but must be an integer >= 1")
+    area = size * size
+    fan_out = out_channels if scheme == "orthogonal" else out_channels * area
+    return variance(scheme, fan_out, in_channels * area)
+
+
 def sample_weight(
     fan_out: int,
     fan_in: int,
@@ -158,23 +171,17 @@ def sample_kernel(
     generator: torch.Generator | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> Float[Tensor, "out_channels in_channels size size"]:
-    """A fresh square convolution kernel: each fan is a number of channels times size^2.
+    """A fresh square convolution kernel, with the entries' variance that `kernel_variance` says.
 
-    "orthogonal" makes the kernel's [out_channels, in_channels size^2] matrix so, as torch does.
     Raises ValueError as `sample_weight` does.
     """
-    if size < 1:
-        raise ValueError(f"size is {size!r}, but must be an integer >= 1")
-    area, shape = size * size, (out_channels, in_channels, size, size)
+    meant, area = kernel_variance(scheme, out_channels, in_channels, size), size * size
     flat = sample_weight(
         out_channels, in_channels * area, scheme, distribution=distribution, generator=generator,
         dtype=dtype,
     )  # fmt: skip
-    if scheme == "orthogonal":
-        return flat.reshape(shape)
     now = variance(scheme, out_channels, in_channels * area)
-    meant = variance(scheme, out_channels * area, in_channels * area)
-    return (flat * math.sqrt(meant / now)).reshape(shape)
+    return (flat * math.sqrt(meant / now)).reshape(out_channels, in_channels, size, size)
 
 
 def _truncated_kurtosis() -> float:
