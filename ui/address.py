@@ -14,11 +14,13 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from core.knobs import Config, Knob, Text, Value, knobs, parse
+from ui.catalogue import shows
 from ui.i18n import KEY as LANGUAGE
 from ui.i18n import language
 
 AnyConfig = TypeVar("AnyConfig", bound=Config)
 
+TOUR = "tour"  # where a reader stands on a guided tour has its place among the panels
 _HERE = Path(__file__).parent
 _writer = st.components.v2.component(
     "executable_claims.address", js=(_HERE / "address.js").read_text(encoding="utf-8")
@@ -102,6 +104,27 @@ def set_controls(slug: str, panel: str, config: Config) -> None:
         st.session_state[key(slug, panel, knob.name)] = getattr(config, knob.name)
 
 
+def put(slug: str, panel: str, controls: Mapping[str, str]) -> None:
+    """Have a panel drawn at its defaults and these controls, as if a link had said so.
+
+    For callbacks, and before the panel's widgets are drawn.
+    """
+    came = arrival()
+    for name in [str(name) for name in st.session_state]:
+        if name.startswith(f"{slug}.{panel}."):
+            del st.session_state[name]
+    st.session_state.pop(_kept(slug, panel), None)
+    came.params |= {key(slug, panel, name): text for name, text in controls.items()}
+    came.settled.discard(panel)
+    came.seen.add(panel)
+
+
+def asked(slug: str, panel: str) -> dict[str, str]:
+    """What the link says of a panel that is not settled yet."""
+    start, params = key(slug, panel, ""), arrival().params
+    return {name.removeprefix(start): params[name] for name in params if name.startswith(start)}
+
+
 def parameters(slug: str, panel: str, config: Config) -> dict[str, str]:
     """What the address says of a panel: every control that is not at its default."""
     return {
@@ -133,9 +156,11 @@ def link(slug: str) -> str:
     return f"{_base()}?{urlencode(query)}"
 
 
-def link_to(slug: str, panel: str, controls: Mapping[str, str]) -> str:
-    """The address of one panel in a given state, relative to the server."""
-    query = {LANGUAGE: language()} | {key(slug, panel, n): text for n, text in controls.items()}
+def link_to_claim(slug: str, claim: str) -> str:
+    """The address of the panel and state that show a claim, relative to the server."""
+    panel, controls = shows(slug, claim)
+    query = {LANGUAGE: language(), key(slug, TOUR, "claim"): claim}
+    query |= {key(slug, panel, name): text for name, text in controls.items()}
     return f"{slug}?{urlencode(query)}#{panel}"
 
 

@@ -47,8 +47,17 @@ def live_formula(slug: str, name: str) -> str:
 
 def shows(slug: str, claim: str) -> tuple[str, dict[str, str]]:
     """The panel that shows a claim, and the controls to set there."""
-    state = dict(_formulas(slug)["shows"][claim])
-    return state.pop("panel"), state
+    return _state(_formulas(slug)["shows"][claim])
+
+
+def stops(slug: str) -> list[tuple[str, dict[str, str]]]:
+    """The stops of a topic's tour: for each the panel, and the controls to set there."""
+    return [_state(stop) for stop in _formulas(slug).get("tour", ())]
+
+
+def _state(row: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    controls = dict(row)
+    return controls.pop("panel"), controls
 
 
 @lru_cache

@@ -16,7 +16,7 @@ from core.encoders import Notice
 from core.knobs import Config, Knob, knobs
 from core.numerics import NoConvergence
 from core.topics import topic
-from ui import address, controls, ledger, play, seen, takeaway
+from ui import address, controls, ledger, play, seen, takeaway, tour
 from ui.catalogue import equations as numbered_equations
 from ui.catalogue import live_formula
 from ui.charts import Figure
@@ -37,6 +37,9 @@ def header(slug: str) -> None:
     st.markdown(" · ".join([_post(slug), *_papers(slug)]))
     st.markdown(ledger.tally(slug))
     address.arrival().notice = st.empty()
+    tour.settle(slug)
+    with st.container(horizontal=True):
+        tour.offer(slug)
 
 
 def announced(slug: str) -> None:
@@ -77,6 +80,7 @@ def _panel(
     if not seen.near(slug, name):
         address.read(slug, name, config_type)
         return
+    tour.guide(slug, name)
     shown = [knob for knob in knobs(config_type) if knob.name not in own]
     controls.row(slug, name, shown[:IN_THE_ROW])
     actions = st.container(horizontal=True, vertical_alignment="center")

@@ -14,7 +14,6 @@ from core.claims import Claim, Record, Verdict
 from core.knobs import Choice, Config, Text
 from core.topics import TOPICS, built
 from ui import address
-from ui.catalogue import shows
 from ui.fold import folded
 from ui.i18n import t
 from ui.numbers import pretty
@@ -68,7 +67,7 @@ def csv(chosen: Iterable[Claim]) -> bytes:
 
 def row(claim: Claim) -> None:
     """One claim: its line, and behind it the evidence."""
-    folded(lambda: _line(claim, _evidence(claim)), f"_claim.{claim.id}", partial(_behind, claim))
+    folded(lambda: line(claim, _evidence(claim)), f"_claim.{claim.id}", partial(_behind, claim))
 
 
 def _evidence(claim: Claim) -> Record | None:
@@ -76,12 +75,13 @@ def _evidence(claim: Claim) -> Record | None:
     return st.session_state.get(_kept(claim)) or claims.shipped(claim.topic).get(claim.id)
 
 
-def _line(claim: Claim, evidence: Record | None) -> str:
+def line(claim: Claim | Record, evidence: Record | None) -> str:
+    """A claim in one line: verdict, statement, measured beside reference."""
     sign = verdict(evidence.verdict) if evidence else t("claims.unmeasured")
     return f"{sign} · **{_name(claim)}** {_statement(claim)}{_measured(claim, evidence)}"
 
 
-def _measured(claim: Claim, evidence: Record | None) -> str:
+def _measured(claim: Claim | Record, evidence: Record | None) -> str:
     if evidence is None:
         return ""
     text = f" — {t(f'{claim.topic}.measures.{_name(claim)}')}: {pretty(evidence.measured)}"
@@ -93,7 +93,7 @@ def _measured(claim: Claim, evidence: Record | None) -> str:
 def _behind(claim: Claim) -> None:
     """Where the post says it, the rule of the verdict, every number, and a fresh measurement."""
     topic, name = claim.topic, _name(claim)
-    link = address.link_to(topic, *shows(topic, name))
+    link = address.link_to_claim(topic, name)
     st.markdown(f"{t('claims.where')} {claim.source} · [{t('claims.show')}]({link})")
     st.markdown(t(f"{topic}.rules.{name}"))
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -133,7 +133,7 @@ def _numbers(claim: Claim, evidence: Record) -> None:
     st.markdown("\n".join([head, *lines]))
 
 
-def _statement(claim: Claim) -> str:
+def _statement(claim: Claim | Record) -> str:
     return t(f"{claim.topic}.claims.{_name(claim)}")
 
 
@@ -142,7 +142,7 @@ def _verdict_of(claim: Claim) -> str:
     return evidence.verdict if evidence else Verdict.OPEN.value
 
 
-def _name(claim: Claim) -> str:
+def _name(claim: Claim | Record) -> str:
     return claim.id.partition(".")[2]
 
 
