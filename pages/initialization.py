@@ -4,8 +4,10 @@ from ui.frame import ensure_frame
 
 ensure_frame()  # before the imports below: on a cold start the title stands while they run
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import streamlit as st
 
@@ -16,6 +18,7 @@ from ui.i18n import t
 from ui.numbers import latex, pretty
 
 SLUG = "initialization"
+Chart = Callable[..., None]
 series = partial(lab.series, SLUG)
 
 
@@ -305,16 +308,14 @@ def cloud(config: core.CloudConfig) -> None:
 
 def starts(config: core.StartsConfig) -> None:
     """The same deep net trained from each start."""
-    ready = jobs.ready(core.TRAINING, config.training)
+    ready = jobs.ready_all(core.TRAINING, [config.training], partial(race, config))
+    if jobs.runs(core.TRAINING, config.training):
+        return
     result = lab.compute(core.starts if ready else core.shipped_starts, config)
     first = result.table.iloc[0]
     loss = pretty(first["loss"], 3)
-    lab.chart(
-        charts.lines, result.losses, x="step", y="loss", series="curve",
-        names=series(result.losses["curve"]), x_title=t("initialization.starts.step"),
-        y_title=t("initialization.starts.loss"), y_domain=(0.0, 2.6),
-        alt=t(f"initialization.starts.{'alt' if ready else 'alt_shipped'}", loss=loss),
-    )  # fmt: skip
+    alt = t(f"initialization.starts.{'alt' if ready else 'alt_shipped'}", loss=loss)
+    draw_losses(lab.chart, result.losses, alt)
     if ready:
         accuracy = f"{100 * first['accuracy']:.1f}"
         st.markdown(t("initialization.starts.found", loss=loss, accuracy=accuracy))
@@ -322,17 +323,28 @@ def starts(config: core.StartsConfig) -> None:
     lab.table(result.table, SLUG, digits=4)
 
 
+def race(config: core.StartsConfig, curves: Sequence[jobs.Curve]) -> None:
+    """A training that runs, beside those that ship."""
+    losses = core.live_losses(config, curves[0])
+    draw_losses(lab.live, losses, t("initialization.starts.alt_live"))
+
+
+def draw_losses(chart: Chart, losses: Any, alt: str) -> None:
+    """Loss over the steps, a curve for every start."""
+    chart(
+        charts.lines, losses, x="step", y="loss", series="curve", names=series(losses["curve"]),
+        x_title=t("initialization.starts.step"), y_title=t("initialization.starts.loss"),
+        y_domain=(0.0, 2.6), alt=alt,
+    )  # fmt: skip
+
+
 def region(config: core.RegionConfig) -> None:
     """Accuracy after a short training, over the size of the weights and the depth."""
-    if not jobs.ready(core.MAP, config):
+    if not jobs.ready_all(core.MAP, [config], growing):
         return
     result = lab.compute(core.region, config)
-    lab.chart(
-        charts.heatmap, result.table, x="multiple", y="depth", value="accuracy",
-        x_title=t("initialization.region.multiple"), y_title=t("initialization.region.depth"),
-        value_title=t("initialization.region.accuracy"), domain=(0.0, 1.0),
-        alt=t("initialization.region.alt", trainable=f"{100 * result.trainable:.0f}"),
-    )  # fmt: skip
+    trainable = f"{100 * result.trainable:.0f}"
+    draw_cells(lab.chart, result.table, t("initialization.region.alt", trainable=trainable))
     st.markdown(
         t(
             "initialization.region.found",
@@ -341,6 +353,21 @@ def region(config: core.RegionConfig) -> None:
             multiple=pretty(result.best_multiple),
         )
     )
+
+
+def growing(curves: Sequence[jobs.Curve]) -> None:
+    """A map that is being made, cell by cell."""
+    table = core.cells({int(cell["step"]): cell["accuracy"] for cell in curves[0]})
+    draw_cells(lab.live, table, t("initialization.region.alt_live", done=len(curves[0])))
+
+
+def draw_cells(chart: Chart, table: Any, alt: str) -> None:
+    """Accuracy over gain and depth."""
+    chart(
+        charts.heatmap, table, x="multiple", y="depth", value="accuracy",
+        x_title=t("initialization.region.multiple"), y_title=t("initialization.region.depth"),
+        value_title=t("initialization.region.accuracy"), domain=(0.0, 1.0), alt=alt,
+    )  # fmt: skip
 
 
 lab.header(SLUG)

@@ -75,7 +75,7 @@ from core.initialization.profile import (
     profile,
 )
 from core.initialization.propagation import orthogonal_pairs, propagate
-from core.initialization.region import MAP, Region, RegionConfig, region
+from core.initialization.region import MAP, Region, RegionConfig, cells, region
 from core.initialization.schemes import (
     DISTRIBUTIONS,
     SCHEMES,
@@ -94,6 +94,7 @@ from core.initialization.training import (
     SHIPPED,
     Starts,
     StartsConfig,
+    live_losses,
     shipped_starts,
     starts,
 )
@@ -147,6 +148,7 @@ __all__ = [
     "angle_variance",
     "angles",
     "angles_by_layer",
+    "cells",
     "cloud",
     "code",
     "collapse",
@@ -165,6 +167,7 @@ __all__ = [
     "kernel_variance",
     "kind",
     "kurtosis",
+    "live_losses",
     "log_norm_law",
     "log_norms",
     "log_sine_power",

@@ -302,6 +302,14 @@ def test_the_map_that_ships_is_what_today_s_code_makes() -> None:
     assert today == pytest.approx(shipped[:3], abs=0.02)
 
 
+def test_a_map_that_grows_has_its_cells_where_they_will_be() -> None:
+    whole = core.region(core.RegionConfig()).table
+    part = core.cells(dict(enumerate(whole["accuracy"][:20], 1)))
+    pd.testing.assert_frame_equal(part[:20], whole[:20])
+    assert part["accuracy"][20:].isna().all()
+    assert part[["depth", "multiple"]].equals(whole[["depth", "multiple"]])
+
+
 def test_a_map_goes_on_where_it_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(region_module, "STEPS", 5)
     config = core.RegionConfig(start="relu-he", seed=1)
