@@ -100,9 +100,9 @@ def _curves(runs: Mapping[str, Mapping[str, Any]]) -> dict[str, Curve]:
 def _losses(curves: Mapping[str, Curve], activation: str) -> pd.DataFrame:
     """Under each other, over the steps of all; one that has not come so far has gaps."""
     found = {
-        name: pd.DataFrame(list(points)).set_index("step")["loss"]
+        name: {point["step"]: point["loss"] for point in points}
         for name, points in curves.items()
-        if points and (name in ("start", *LANDMARKS) or name.startswith(activation))
+        if name in ("start", *LANDMARKS) or name.startswith(activation)
     }
-    table = pd.DataFrame(found).rename_axis("step").reset_index()
+    table = pd.DataFrame(found, dtype=float).rename_axis("step").reset_index()
     return table.melt("step", var_name="curve", value_name="loss")
