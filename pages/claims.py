@@ -25,7 +25,8 @@ found = ledger.select(all_claims(), which)
 left, right = st.columns([3, 1], vertical_alignment="center")
 left.caption(t("claims.found", found=len(found), all=len(all_claims())))
 with right:
-    lab.take_list(SLUG, partial(ledger.csv, found), "python -m core.claims")
+    files = {"csv": partial(ledger.csv, found), "json": partial(ledger.json, found)}
+    lab.take_list(SLUG, files, "python -m core.claims")
 for claim in found:
     ledger.row(claim)
 

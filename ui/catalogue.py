@@ -4,6 +4,7 @@
 to the function in `core` that computes it.
 """
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ class Equation:
     number: int
     latex: str
     function: str  # dotted name of what computes it: "core.gelu.gelu"
+    papers: str = ""  # the same in the papers' symbols, where they differ from the post's
     label: str = ""  # its number in another post, if it is from one: "7076: 3"
 
 
@@ -58,6 +60,20 @@ def stops(slug: str) -> list[tuple[str, dict[str, str]]]:
 def _state(row: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     controls = dict(row)
     return controls.pop("panel"), controls
+
+
+def glossary(slug: str) -> list[str]:
+    """The keys of a topic's terms: each has a `.word` and a `.meaning`."""
+    start, end = f"glossary.{slug}.", ".word"
+    keys = words(LANGUAGES[0])
+    return [key.removesuffix(end) for key in keys if key.startswith(start) and key.endswith(end)]
+
+
+@lru_cache
+def bibliography() -> Mapping[str, str]:
+    """BibTeX entries by the address that each one gives."""
+    entries = (CONTENT / "references.bib").read_text(encoding="utf-8").strip().split("\n\n")
+    return {re.findall(r"url\s*=\s*\{(.*?)\}", entry)[0]: entry for entry in entries}
 
 
 @lru_cache

@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from functools import cache, partial
 from typing import Any
@@ -16,14 +16,15 @@ from core.encoders import Notice
 from core.knobs import Config, Knob, knobs
 from core.numerics import NoConvergence
 from core.topics import topic
-from ui import address, controls, ledger, play, seen, takeaway, tour
+from ui import address, charts, controls, ledger, play, seen, takeaway, tour
+from ui.catalogue import bibliography, glossary, live_formula
 from ui.catalogue import equations as numbered_equations
-from ui.catalogue import live_formula
 from ui.charts import Figure
 from ui.fold import folded
 from ui.i18n import has, t
 from ui.numbers import pretty
 
+SMALL = 150  # pixels, the height of a small picture
 IN_THE_ROW = 3  # controls beside each other above a picture; the others stand behind "more"
 
 Draw = Callable[[Any], None]
@@ -40,6 +41,7 @@ def header(slug: str) -> None:
     tour.settle(slug)
     with st.container(horizontal=True):
         tour.offer(slug)
+        _beside(slug)
 
 
 def announced(slug: str) -> None:
@@ -144,6 +146,12 @@ def live(verb: Callable[..., Figure], table: pd.DataFrame, *, alt: str, **option
     st.vega_lite_chart(spec, alt=alt, width="stretch")
 
 
+def small(figure: Figure, *, alt: str) -> None:
+    """A figure as a small picture, without axes and words; `alt` says what it shows."""
+    spec = {**charts.bare(figure.spec, SMALL - 20), "datasets": dict(figure.tables)}
+    st.vega_lite_chart(spec, alt=alt, width="stretch")
+
+
 def player(slug: str, config: Config, knob: str, draw: Draw) -> None:
     """A control of the panel that moves by itself: step, play, pause, or drag it.
 
@@ -227,15 +235,16 @@ def take_away(slug: str) -> None:
     address.write_page(slug)
 
 
-def take_list(slug: str, rows: Callable[[], bytes], command: str) -> None:
-    """For a page that is a list: the link to its state, the command that makes it, its data."""
+def take_list(slug: str, data: Mapping[str, Callable[[], bytes]], command: str) -> None:
+    """For a page that is a list: its link, the command that makes it, its data by file ending."""
     with _take_box(f"_take.{slug}") as box:
         if box.open:
             st.caption(t("app.link"))
             st.code(address.link(slug), language=None, wrap_lines=True)
             st.caption(t("app.command"))
             st.code(command, language=None)
-            _download(f"{slug}.csv", rows)
+            for ending, content in data.items():
+                _download(f"{slug}.{ending}", content)
 
 
 def tell_what_was_mended(slug: str) -> None:
@@ -275,9 +284,7 @@ def _take(slug: str, recorder: takeaway.Recorder) -> None:
 
 
 def _take_box(key: str) -> PopoverContainer:
-    """A box behind a button, made only once it is opened."""
-    label, icon = t("app.take_away"), ":material/ios_share:"
-    return st.popover(label, icon=icon, type="tertiary", key=key, on_change="rerun")
+    return _closed_box(t("app.take_away"), ":material/ios_share:", key)
 
 
 def _taken(slug: str, recorder: takeaway.Recorder) -> None:
@@ -296,15 +303,53 @@ def _download(file: str, content: Callable[[], bytes]) -> None:
     st.download_button(t("app.download", file=file), content, file, on_click="ignore")
 
 
+# ---- beside the tour
+
+
+@st.fragment
+def _beside(slug: str) -> None:
+    """The words and the references of a page, in boxes made once they are opened."""
+    with st.container(horizontal=True):
+        with _closed_box(t("app.glossary"), ":material/menu_book:", f"_glossary.{slug}") as box:
+            if box.open:
+                for term in glossary(slug):
+                    st.markdown(f"**{t(f'{term}.word')}** {t(f'{term}.meaning')}")
+        with _closed_box(
+            t("app.references"), ":material/format_quote:", f"_references.{slug}"
+        ) as box:
+            if box.open:
+                urls = [topic(slug).url, *(paper.url for paper in topic(slug).papers)]
+                st.code("\n\n".join(bibliography()[url] for url in urls), language="bibtex")
+
+
+def _closed_box(label: str, icon: str, key: str) -> PopoverContainer:
+    """A box behind a button, made only once it is opened."""
+    return st.popover(label, icon=icon, type="tertiary", key=key, on_change="rerun")
+
+
 # ---- what is folded
 
 
 def _equations(slug: str) -> None:
-    for equation in numbered_equations(slug):
+    rows = numbered_equations(slug)
+    papers = any(row.papers for row in rows) and _symbols(slug) == "papers"
+    for equation in rows:
         caption = t(f"{slug}.equations.{equation.number}")
         number = equation.label or equation.number
         st.markdown(f"**({number})** {caption} `{equation.function}`")
-        st.latex(equation.latex)
+        st.latex(equation.papers if papers and equation.papers else equation.latex)
+
+
+def _symbols(slug: str) -> str:
+    """Whose symbols the reader wants: the post's or the papers'."""
+    return st.segmented_control(
+        t("app.symbols.whose"),
+        ("post", "papers"),
+        format_func=lambda whose: t(f"app.symbols.{whose}"),
+        key=f"_symbols.{slug}",
+        default="post",
+        required=True,
+    )
 
 
 def _source(functions: Sequence[Callable[..., Any]]) -> None:

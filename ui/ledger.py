@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 import pandas as pd
 import streamlit as st
@@ -60,9 +60,17 @@ def select(every: Iterable[Claim], which: Filter) -> list[Claim]:
 
 def csv(chosen: Iterable[Claim]) -> bytes:
     """The evidence of claims as a table: a row for each that has been measured."""
+    return pd.DataFrame(_rows(chosen)).to_csv(index=False).encode()
+
+
+def json(chosen: Iterable[Claim]) -> bytes:
+    """The same as a list of objects; a number that is absent is null."""
+    return pd.Series(_rows(chosen)).to_json(orient="records", force_ascii=False).encode()
+
+
+def _rows(chosen: Iterable[Claim]) -> list[dict[str, Any]]:
     found = [(claim, evidence) for claim in chosen if (evidence := _evidence(claim))]
-    rows = [{"statement": _statement(claim), **asdict(evidence)} for claim, evidence in found]
-    return pd.DataFrame(rows).to_csv(index=False).encode()
+    return [{"statement": _statement(claim), **asdict(evidence)} for claim, evidence in found]
 
 
 def row(claim: Claim) -> None:

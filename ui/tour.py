@@ -65,6 +65,11 @@ def guide(slug: str, panel: str) -> None:
         _box(slug, f"**{said}** {t(f'{slug}.tour.{place.stop}')}", way)
 
 
+def link(slug: str, name: str) -> dict[str, str]:
+    """What the address says of a claim, or of a stop by its number."""
+    return {address.key(slug, address.TOUR, "stop" if name.isdigit() else "claim"): name}
+
+
 def surprises(slug: str) -> list[str]:
     """The claims of a topic that do not hold as stated, those that fail first."""
     verdicts = (Verdict.FAILS, Verdict.CONDITIONAL)

@@ -1,4 +1,4 @@
-"""The guided tour: its stops are states that pages can take, its buttons lead from one to another."""
+"""The guided tour: its stops are states that pages take, its buttons go from one to the next."""
 
 import re
 

@@ -11,7 +11,7 @@ import pytest
 from core.claims import all_claims, shipped
 from core.topics import TOPICS, built, topic
 from tests.conftest import ROOT
-from ui.catalogue import LANGUAGES, equations, words
+from ui.catalogue import LANGUAGES, bibliography, equations, glossary, words
 
 BUILT = [row.slug for row in TOPICS if built(row.slug)]
 SOURCES = [
@@ -101,3 +101,37 @@ def test_every_claim_and_each_of_its_numbers_has_words(slug: str) -> None:
             wanted = {f"{slug}.{kind}.{number}" for kind in ("claims", "measures", "rules")}
             wanted |= {f"{slug}.details.{name}" for name in details}
             assert wanted - keys == set()
+
+
+@pytest.mark.parametrize("slug", [row.slug for row in TOPICS])
+def test_every_reference_of_a_topic_has_its_entry(slug: str) -> None:
+    for url in (topic(slug).url, *(paper.url for paper in topic(slug).papers)):
+        assert re.search(r"title\s*=.*\n\s*author\s*=", bibliography()[url])
+
+
+def test_no_two_references_share_a_key() -> None:
+    keys = [re.findall(r"@\w+\{(.*),", entry)[0] for entry in bibliography().values()]
+    assert len(set(keys)) == len(keys)
+
+
+@pytest.mark.parametrize("slug", BUILT)
+def test_a_topic_explains_its_words(slug: str) -> None:
+    assert glossary(slug)
+
+
+def test_the_papers_symbols_are_those_of_the_post_with_p_and_q_exchanged() -> None:
+    exchange = str.maketrans("pq", "qp")
+    for equation in equations("nvae"):
+        if equation.papers:
+            symbols = [
+                "".join(re.findall(r"(?<![A-Za-z\\}])[pq](?=\()", text))
+                for text in (
+                    row.replace(r"\tilde p", "") for row in (equation.latex, equation.papers)
+                )
+            ]
+            assert symbols[0].translate(exchange) == symbols[1] != ""
+
+
+def test_nothing_of_the_posts_is_missing() -> None:
+    assert sum(len(equations(slug)) for slug in BUILT) == 94
+    assert len(all_claims()) == 124

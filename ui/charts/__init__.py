@@ -7,7 +7,7 @@ words and options alone, so it is built once and kept; a moving control only cha
 from ui.charts.curves import bars, histogram, intervals, lines, ranked
 from ui.charts.grids import TILE, heatmap, image_grid, matrix
 from ui.charts.palette import COLORS, PALETTE
-from ui.charts.parts import Figure
+from ui.charts.parts import Figure, bare
 from ui.charts.shapes import regions, ribbons
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "PALETTE",
     "TILE",
     "Figure",
+    "bare",
     "bars",
     "heatmap",
     "histogram",

@@ -48,6 +48,23 @@ def framed(*layers: alt.Chart, height: int = HEIGHT) -> dict[str, Any]:
     return chart.configure_legend(orient="top", title=None, labelLimit=0).to_dict()
 
 
+def bare(spec: Mapping[str, Any], height: int) -> dict[str, Any]:
+    """A specification without axes and legends, for a small picture."""
+    return {**_undressed(spec), "height": height}
+
+
+def _undressed(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_undressed(item) for item in node]
+    if not isinstance(node, Mapping):
+        return node
+    plain = {key: _undressed(value) for key, value in node.items()}
+    for channel, dress in (("x", "axis"), ("y", "axis"), ("color", "legend")):
+        if "type" in plain.get(channel, ()):
+            plain[channel] = {**plain[channel], dress: None}
+    return plain
+
+
 def y_axis(y: str, title: str, scale: ScaleKind, domain: tuple[float, float] | None) -> alt.Y:
     """A number upward, with its axis and scale."""
     return alt.Y(
