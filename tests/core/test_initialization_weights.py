@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
-from scipy.stats import ks_2samp, kstest, truncnorm
+from scipy.stats import ks_2samp, kstest, laplace, norm, t, truncnorm, uniform
 
 from core import initialization as core
 from core.orthogonal import reflections
@@ -56,12 +56,14 @@ def test_the_heavy_tail_has_its_variance_in_the_long_run() -> None:
 
 @pytest.mark.parametrize(
     ("distribution", "law"),
-    [("normal", "norm"), ("laplace", "laplace"), ("truncated-normal", truncnorm(-2, 2).cdf)],
-)
+    [
+        ("normal", norm()), ("laplace", laplace()), ("truncated-normal", truncnorm(-2, 2)),
+        ("uniform", uniform(-1, 2)), ("student-t", t(5)), ("heavy-t", t(2.5)),
+    ],
+)  # fmt: skip
 def test_shapes_are_those_of_their_names(distribution: str, law: Any) -> None:
     z = draw(60, 50, distribution=distribution).flatten().numpy() * math.sqrt(60)
-    scale = {"normal": 1, "laplace": math.sqrt(2), "truncated-normal": 0.7737413035**0.5}
-    assert kstest(z * scale[distribution], law).pvalue > 1e-3
+    assert kstest(z * law.std(), law.cdf).pvalue > 1e-3
     signs = draw(9, 9, distribution="rademacher") * 3
     assert set(signs.flatten().round(decimals=9).tolist()) == {-1, 1}
 
