@@ -5,7 +5,7 @@ ADDRESS ?= 127.0.0.1
 PORT ?= 8501
 BIN := .venv/bin
 
-.PHONY: run test format benchmark clean
+.PHONY: run test format docs benchmark clean
 
 run: .venv/run.stamp
 	$(BIN)/streamlit run app.py --server.address $(ADDRESS) --server.port $(PORT)
@@ -19,6 +19,10 @@ test: .venv/test.stamp
 format: .venv/test.stamp
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# The docstrings of core as pages, in docs/api.
+docs: .venv/test.stamp
+	$(BIN)/pdoc --math --output-directory docs/api core
 
 benchmark: .venv/test.stamp
 	$(BIN)/python -m benchmarks.dashboard

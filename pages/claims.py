@@ -16,6 +16,7 @@ from ui.i18n import t
 SLUG, PANEL = "claims", "filter"
 
 st.markdown(t("claims.how"))
+st.markdown(t("claims.derived", **ledger.signs()))
 address.arrival().notice = st.empty()
 address.settle(SLUG, PANEL, ledger.Filter)
 controls.row(SLUG, PANEL, knobs(ledger.Filter))

@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.claims import shipped
+from core.claims import all_claims, shipped
 from core.topics import TOPICS, built
 from ui import charts, frame, lab, ledger, tour
 from ui.i18n import t
@@ -130,7 +130,7 @@ def to(slug: str, name: str, label: str) -> None:
 
 
 st.markdown(t("home.lead"))
-st.markdown(t("home.verdicts", **{v.value: ledger.verdict(v.value) for v in ledger.SIGNS}))
+st.markdown(t("home.verdicts", **ledger.signs()))
 
 places = {}
 with st.grid(columns="auto", min_column_width=230, gap="small"):
@@ -149,6 +149,11 @@ with st.grid(columns="auto", min_column_width=230, gap="small"):
         with st.container(border=True, height="stretch"):
             finding(slug, name)
 
+lab.take_list(
+    "home",
+    {"csv": lambda: ledger.csv(all_claims()), "json": lambda: ledger.json(all_claims())},
+    "python -m core.claims",
+)
 st.caption(t("app.credit"))
 
 for slug, picture in PICTURES.items():

@@ -110,7 +110,12 @@ def bounds(config: core.BoundsConfig) -> None:
         )
     )
     lab.table(result.table, SLUG, digits=3)
-    lab.source(core.post_word_mover_distance, core.corrected_word_mover_distance)
+    lab.source(
+        core.wasserstein_linprog,
+        core.post_word_mover_distance,
+        core.corrected_word_mover_distance,
+        core.post_word_rotator_distance,
+    )
 
 
 def entropy(config: core.EntropyConfig) -> None:

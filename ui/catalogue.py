@@ -42,6 +42,11 @@ def equations(slug: str) -> tuple[Equation, ...]:
     return tuple(sorted(rows, key=lambda row: row.number))
 
 
+def code_blocks(slug: str) -> list[str]:
+    """The dotted names of the functions that run the code blocks of a topic's post."""
+    return list(_formulas(slug).get("code", ()))
+
+
 def live_formula(slug: str, name: str) -> str:
     """LaTeX in which @names wait for the reader's current numbers."""
     return str(_formulas(slug)["live"][name])

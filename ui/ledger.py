@@ -31,6 +31,11 @@ def verdict(value: str) -> str:
     return SIGNS[Verdict(value)].format(word=t(f"claims.options.{value}"))
 
 
+def signs() -> dict[str, str]:
+    """All four verdicts, for a sentence that names them."""
+    return {value.value: verdict(value) for value in SIGNS}
+
+
 def tally(slug: str) -> str:
     """The claims of a topic by verdict, in one line."""
     found = Counter(record.verdict for record in claims.shipped(slug).values())

@@ -10,7 +10,8 @@ from ui import address
 _place = st.components.v2.component(
     "executable_claims.seen",
     html='<div class="place"></div>',
-    css=".place { height: 900px; }",  # about a panel's, so that little moves when it is drawn
+    # About a panel's height, so that little moves when it is drawn; on paper it leaves no gap.
+    css=".place { height: 900px; } @media print { .place { height: 0; } }",
     js=Path(__file__).with_name("seen.js").read_text(encoding="utf-8"),
 )
 

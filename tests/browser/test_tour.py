@@ -29,3 +29,13 @@ def test_the_tour_brings_each_stop_into_view_by_keyboard_and_by_link(
     page.wait_for_function("location.search.includes('gelu.tour.stop=3')")
     other = visit(page.url)
     expect_stop(other, 3, "ripple")
+
+
+def test_a_finding_of_the_home_page_leads_to_the_state_that_shows_it(
+    server: Server, visit: Open
+) -> None:
+    page = visit(server.url)
+    page.get_by_role("link", name=EN["home.see"]).first.click()
+    expect(page.get_by_text(EN["gelu.claims.G1"])).to_be_visible()
+    expect(page.locator("#refit")).to_be_in_viewport()
+    page.wait_for_function("location.search.includes('gelu.refit.target=gelu')")

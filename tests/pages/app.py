@@ -23,7 +23,6 @@ def open_page(page: str, language: str = "en", **params: str) -> AppTest:
     test = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     for name, value in {"lang": language, **params}.items():
         test.query_params[name] = value
-    test.run()
     return test.switch_page(f"pages/{page}.py").run()
 
 

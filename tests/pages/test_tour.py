@@ -74,3 +74,10 @@ def test_surprises_come_one_after_the_other() -> None:
     widget(page, "_tour.another").click()
     page.run()
     assert words("en")[second] in text(page)
+
+
+def test_a_link_to_a_claim_shows_it_beside_the_state_that_does() -> None:
+    page = linked("gelu", tour__claim="G3")
+    assert words("en")["gelu.claims.G3"] in text(page)
+    assert widget(page, "gelu.why.criterion").value == "taylor"
+    assert not page.info

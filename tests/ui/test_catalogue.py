@@ -11,7 +11,7 @@ import pytest
 from core.claims import all_claims, shipped
 from core.topics import TOPICS, built, topic
 from tests.conftest import ROOT
-from ui.catalogue import LANGUAGES, bibliography, equations, glossary, words
+from ui.catalogue import LANGUAGES, bibliography, code_blocks, equations, glossary, words
 
 BUILT = [row.slug for row in TOPICS if built(row.slug)]
 SOURCES = [
@@ -135,3 +135,14 @@ def test_the_papers_symbols_are_those_of_the_post_with_p_and_q_exchanged() -> No
 def test_nothing_of_the_posts_is_missing() -> None:
     assert sum(len(equations(slug)) for slug in BUILT) == 94
     assert len(all_claims()) == 124
+    assert sum(len(code_blocks(slug)) for slug in BUILT) == 5
+
+
+@pytest.mark.parametrize("slug", BUILT)
+def test_the_code_blocks_of_a_post_are_functions_that_its_page_shows(slug: str) -> None:
+    page = (ROOT / "pages" / f"{slug}.py").read_text(encoding="utf-8")
+    shown = " ".join(re.findall(r"lab\.source\(([^)]*)\)", page))
+    for function in code_blocks(slug):
+        module, _, name = function.rpartition(".")
+        assert callable(getattr(importlib.import_module(module), name))
+        assert f"core.{name}" in shown
