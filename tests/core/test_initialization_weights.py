@@ -2,6 +2,7 @@
 
 import math
 import threading
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -90,7 +91,7 @@ def test_variances_are_those_of_torch_where_it_has_the_scheme(shape: tuple[int, 
     xavier = {"normal": init.xavier_normal_, "uniform": init.xavier_uniform_}
     kaiming = {"normal": init.kaiming_normal_, "uniform": init.kaiming_uniform_}
     for law in ("normal", "uniform"):
-        oracles = {
+        oracles: dict[str, Callable[..., torch.Tensor]] = {
             "xavier": xavier[law],
             "he": partial(kaiming[law], nonlinearity="relu"),
             "he-post": partial(kaiming[law], mode="fan_out", nonlinearity="relu"),
