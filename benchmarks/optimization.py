@@ -1,4 +1,4 @@
-"""Time of a density, and evaluations that a race takes. `python -m benchmarks.optimization`.
+"""What a density costs, and a race: `python -m benchmarks.optimization`.
 
 The race: CMA-ES in ten dimensions to a loss of 1e-8, through our bookkeeping,
 against the medians of the package driven alone.
@@ -50,13 +50,13 @@ def evaluations(name: str, seed: int) -> float:
 
 
 def milliseconds(kind: str, radius: float | None, repeats: int) -> list[float]:
-    """Of a density on 200 x 200 nodes with its mean and covariance."""
+    """Processor time of a density on 200 x 200 nodes with its mean and covariance."""
     loss, theta = landscape(kind).loss, torch.tensor([0.9, 0.6], dtype=torch.float64)
     times = []
     for _ in range(repeats):
-        started = time.perf_counter()
+        started = time.process_time()
         update_moments(loss, theta, 0.1, radius=radius)
-        times.append(1000 * (time.perf_counter() - started))
+        times.append(1000 * (time.process_time() - started))
     return times
 
 

@@ -13,11 +13,14 @@ import streamlit as st
 
 from core import optimization as core
 from core.formula import BadFormula
+from core.knobs import knobs
 from ui import address, charts, jobs, lab, landscape
 from ui.i18n import t
 from ui.numbers import latex, pretty
 
 SLUG = "optimization"
+DRAGGED = ("x", "y", "log_alpha")
+WINDOW = (-core.WINDOW, core.WINDOW)
 series = partial(lab.series, SLUG)
 
 
@@ -43,19 +46,20 @@ def density(config: core.DensityConfig) -> None:
     if result is None:
         config = replace(config, landscape="wells")
         result = lab.compute(core.density, config)
-    names = ("place", "mean", "gradient", "newton", "none")
+    words = ("place", "mean", "gradient", "newton", "none")
     lowest = result.steps.set_index("step").loc["global"]
+    x, y, log_alpha = (address.key(SLUG, "density", name) for name in DRAGGED)
     landscape.point(
-        (address.key(SLUG, "density", "x"), address.key(SLUG, "density", "y")),
-        (config.x, config.y), lab.memo(core.field_data)(config.landscape, config.own),
+        (x, y, log_alpha), (config.x, config.y, config.log_alpha),
+        next(knob for knob in knobs(core.DensityConfig) if knob.name == "log_alpha"),
+        lab.memo(core.field_data)(config.landscape, config.own),
         {
-            "alpha": config.alpha, "radius": config.radius,
-            "gibbs": None if config.radius else [
-                config.x + result.mean[0], config.y + result.mean[1]
-            ],
+            "radius": config.radius,
+            "gibbs": [config.x + result.mean[0], config.y + result.mean[1]],
             "lowest": [config.x + lowest["dx"], config.y + lowest["dy"]],
         },
-        {name: t(f"optimization.density.{name}") for name in names},
+        {name: t(f"optimization.density.{name}") for name in words}
+        | {"alpha": t("optimization.density.log_alpha")},
     )  # fmt: skip
     lab.formula(
         SLUG, "density", alpha=latex(config.alpha, 3), x=latex(result.mean[0], 4),
@@ -223,21 +227,19 @@ def race(config: core.RaceConfig) -> None:
         result = found(core.race, now)
         if result is None:
             return
-        left, right = st.columns(2)
-        with left:
-            lab.chart(
-                charts.lines, result.ways, x="x", y="y", series="curve",
-                names=series(result.ways["curve"]), paths=core.METHODS, points=("lowest",),
-                x_title="x", y_title="y", alt=t("optimization.race.alt_ways"),
-            )  # fmt: skip
-        with right:
-            best = t(f"optimization.series.{result.best}")
-            lab.chart(
-                charts.lines, result.losses, x="evaluations", y="value", series="curve",
-                names=series(result.losses["curve"]), x_title=t("optimization.race.evaluations"),
-                y_title=t("optimization.race.loss"), y_scale="log", band=("low", "high"),
-                alt=t("optimization.race.alt_losses", best=best),
-            )  # fmt: skip
+        lab.chart(
+            charts.lines, result.ways, x="x", y="y", series="curve",
+            names=series(result.ways["curve"]), paths=core.METHODS, points=("lowest",),
+            x_title="x", y_title="y", x_domain=WINDOW, y_domain=WINDOW,
+            alt=t("optimization.race.alt_ways"),
+        )  # fmt: skip
+        best = t(f"optimization.series.{result.best}")
+        lab.chart(
+            charts.lines, result.losses, x="evaluations", y="value", series="curve",
+            names=series(result.losses["curve"]), x_title=t("optimization.race.evaluations"),
+            y_title=t("optimization.race.loss"), y_scale="log", band=("low", "high"),
+            alt=t("optimization.race.alt_losses", best=best),
+        )  # fmt: skip
         st.markdown(t("optimization.race.found", lowest=pretty(result.lowest, 4)))
         lab.table(result.table, SLUG, digits=3)
 
@@ -249,21 +251,18 @@ def metric(config: core.MetricConfig) -> None:
     ready = jobs.ready(core.TRAINING, config)
     result = lab.compute(core.metric if ready else core.shipped_metric, config)
     best = t(f"optimization.series.{result.best}")
-    left, right = st.columns(2)
-    with left:
-        lab.chart(
-            charts.lines, result.curves, x="passes", y="value", series="curve",
-            names=series(result.curves["curve"]), paths=tuple(core.STEPS), band=("low", "high"),
-            x_title=t("optimization.metric.spent"), y_title=t("optimization.metric.loss"),
-            alt=t("optimization.metric.alt_curves", best=best),
-        )  # fmt: skip
-    with right:
-        lab.chart(
-            charts.lines, result.mismatch, x="entropy", y="value", series="curve",
-            names=series(result.mismatch["curve"]), paths=tuple(core.STEPS),
-            x_title=t("optimization.metric.entropy"), y_title=t("optimization.metric.loss"),
-            alt=t("optimization.metric.alt_mismatch"),
-        )  # fmt: skip
+    lab.chart(
+        charts.lines, result.curves, x="passes", y="value", series="curve",
+        names=series(result.curves["curve"]), paths=tuple(core.STEPS), band=("low", "high"),
+        x_title=t("optimization.metric.spent"), y_title=t("optimization.metric.loss"),
+        alt=t("optimization.metric.alt_curves", best=best),
+    )  # fmt: skip
+    lab.chart(
+        charts.lines, result.mismatch, x="entropy", y="value", series="curve",
+        names=series(result.mismatch["curve"]), paths=tuple(core.STEPS),
+        x_title=t("optimization.metric.entropy"), y_title=t("optimization.metric.loss"),
+        alt=t("optimization.metric.alt_mismatch"),
+    )  # fmt: skip
     st.markdown(
         t(
             "optimization.metric.found", best=best,
@@ -278,7 +277,7 @@ lab.panel(
     SLUG,
     core.DensityConfig,
     density,
-    own=("x", "y"),
+    own=DRAGGED,
     presets={
         "opposite": lambda now: core.DensityConfig(),
         "ball": lambda now: core.DensityConfig(radius=0.7),
@@ -356,10 +355,11 @@ lab.panel(
     core.MetricConfig,
     metric,
     presets={
-        "edit": lambda now: core.MetricConfig(),
-        "tuned": lambda now: core.MetricConfig(start="pretrained"),
+        "faint": lambda now: core.MetricConfig(),
         "f1": lambda now: core.MetricConfig(metric="f1"),
         "accuracy": lambda now: core.MetricConfig(metric="accuracy"),
+        "edit": lambda now: core.MetricConfig(metric="edit"),
+        "tuned": lambda now: core.MetricConfig(metric="edit", start="pretrained"),
     },
 )
 lab.claims(SLUG)

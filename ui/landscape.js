@@ -1,9 +1,11 @@
-// A point to drag in a landscape of losses. The density of updates, its mean, minus the gradient and
-// Newton's step follow in the browser, from the losses on a grid that came with the data; on the
-// whole plane the mean came with it, too, since it ends in the same place wherever one stands.
-// Python hears of the point when it is released, and then says the exact numbers.
+// A point to drag in a landscape of losses, and a temperature to slide. The density of updates, its
+// mean, minus the gradient and Newton's step follow in the browser, from the losses on a grid that
+// came with the data; on the whole plane the mean at the temperature that Python knows came with it,
+// too, since it ends in the same place wherever one stands. Python hears of both on release, and then
+// says the exact numbers.
 const SVG = "http://www.w3.org/2000/svg";
 const VIEW = 400; // units of the drawing across the window
+const PIXELS = 200; // of the density's picture, across
 const BANDS = 14; // contours of the loss
 
 function element(parent, name, attributes) {
@@ -40,23 +42,37 @@ function derivatives({ at, step }, [x, y]) {
   return { gradient: [-gx, -gy], newton };
 }
 
-// Where one lands on average, over the nodes within the radius.
+// Where one lands on average, over the nodes within the radius: first their least loss, then the sums.
 function landing({ values, cells, reach, step }, [x, y], alpha, radius) {
-  let least = Infinity;
-  const inside = [];
-  for (let j = 0; j < cells; j++)
-    for (let i = 0; i < cells; i++) {
-      const px = -reach + i * step, py = reach - j * step;
-      if ((px - x) ** 2 + (py - y) ** 2 > radius ** 2) continue;
-      inside.push([px, py, values[j * cells + i]]);
-      least = Math.min(least, values[j * cells + i]);
-    }
-  let total = 0, sx = 0, sy = 0;
-  for (const [px, py, loss] of inside) {
+  const first = (low) => Math.max(0, Math.ceil((low + reach) / step));
+  const last = (high) => Math.min(cells - 1, Math.floor((high + reach) / step));
+  const left = first(x - radius), right = last(x + radius), top = first(-y - radius), bottom = last(-y + radius);
+  function each(visit) {
+    for (let j = top; j <= bottom; j++)
+      for (let i = left; i <= right; i++) {
+        const px = -reach + i * step, py = reach - j * step;
+        if ((px - x) ** 2 + (py - y) ** 2 <= radius ** 2) visit(px, py, values[j * cells + i]);
+      }
+  }
+  let least = Infinity, total = 0, sx = 0, sy = 0;
+  each((px, py, loss) => { least = Math.min(least, loss); });
+  each((px, py, loss) => {
     const weight = Math.exp(-(loss - least) / alpha);
     total += weight; sx += weight * px; sy += weight * py;
-  }
-  return total ? { place: [sx / total, sy / total], least } : { place: [x, y], least };
+  });
+  return { place: total ? [sx / total, sy / total] : [x, y], least };
+}
+
+// The losses of the picture's pixels, and where a contour runs: neither knows point or temperature.
+function pixels({ at }, size) {
+  const where = (k) => ((k + 0.5) / PIXELS - 0.5) * 2 * size;
+  const losses = Float32Array.from({ length: PIXELS ** 2 }, (_, k) => at(where(k % PIXELS), -where(Math.floor(k / PIXELS))));
+  let low = Infinity, high = -Infinity;
+  for (const loss of losses) { low = Math.min(low, loss); high = Math.max(high, loss); }
+  const bands = losses.map((loss) => Math.floor(BANDS * Math.sqrt((loss - low) / (high - low + 1e-12))));
+  const differs = (k, other, inside) => inside && bands[k] !== bands[other];
+  const lines = bands.map((_, k) => differs(k, k + 1, (k + 1) % PIXELS) || differs(k, k + PIXELS, k + PIXELS < PIXELS ** 2));
+  return { losses, lines, where };
 }
 
 export default function ({ data, parentElement, setStateValue }) {
@@ -64,11 +80,17 @@ export default function ({ data, parentElement, setStateValue }) {
   const svg = root.querySelector("svg");
   const canvas = root.querySelector("canvas");
   const grid = field(data.field);
-  const { alpha, radius, words } = data;
+  const slider = root.querySelector("input");
+  const { radius, words } = data;
   const size = data.field.window;
-  let theta = [...data.theta];
+  const { losses, lines, where } = pixels(grid, size);
+  let theta = data.at.slice(0, 2);
+  let alpha = 10 ** data.at[2];
   let held = false;
   let painted = false;
+  canvas.width = canvas.height = PIXELS;
+  Object.assign(slider, { min: data.low, max: data.high, step: data.step, value: data.at[2] });
+  slider.setAttribute("aria-label", words.alpha);
   svg.setAttribute("viewBox", `0 0 ${VIEW} ${VIEW}`);
   svg.setAttribute("tabindex", 0);
   svg.setAttribute("role", "slider");
@@ -99,27 +121,15 @@ export default function ({ data, parentElement, setStateValue }) {
 
   // The density as blue over white, contours of the loss in gray; in a ball nothing outside of it.
   function paint(least) {
-    const cells = 200, context = canvas.getContext("2d");
-    canvas.width = canvas.height = cells;
-    const image = context.createImageData(cells, cells);
-    const where = (k) => ((k + 0.5) / cells - 0.5) * 2 * size;
-    const losses = new Float32Array(cells * cells);
-    let low = Infinity, high = -Infinity;
-    for (let j = 0; j < cells; j++)
-      for (let i = 0; i < cells; i++) {
-        const loss = grid.at(where(i), -where(j));
-        losses[j * cells + i] = loss;
-        low = Math.min(low, loss); high = Math.max(high, loss);
-      }
-    const band = (loss) => Math.floor(BANDS * Math.sqrt((loss - low) / (high - low + 1e-12)));
-    for (let j = 0; j < cells; j++)
-      for (let i = 0; i < cells; i++) {
-        const k = j * cells + i, outside = radius && Math.hypot(where(i) - theta[0], -where(j) - theta[1]) > radius;
-        const share = outside ? 0 : Math.min(1, Math.exp(-(losses[k] - least) / alpha));
-        const line = (i + 1 < cells && band(losses[k]) !== band(losses[k + 1])) || (j + 1 < cells && band(losses[k]) !== band(losses[k + cells]));
-        const ink = line ? 38 : 0;
-        image.data.set([255 - 255 * share * 0.9 - ink * (1 - share), 255 - 130 * share - ink * (1 - share), 255 - 60 * share - ink * (1 - share), 255], 4 * k);
-      }
+    const context = canvas.getContext("2d"), image = context.createImageData(PIXELS, PIXELS), ink = image.data;
+    for (let k = 0, at = 0; k < losses.length; k++) {
+      const x = where(k % PIXELS), y = -where(Math.floor(k / PIXELS));
+      const outside = radius && (x - theta[0]) ** 2 + (y - theta[1]) ** 2 > radius ** 2;
+      const share = outside ? 0 : Math.min(1, Math.exp(-(losses[k] - least) / alpha));
+      const line = lines[k] * 38 * (1 - share);
+      ink[at++] = 255 - 229.5 * share - line; ink[at++] = 255 - 130 * share - line;
+      ink[at++] = 255 - 60 * share - line; ink[at++] = 255;
+    }
     context.putImageData(image, 0, 0);
   }
 
@@ -127,7 +137,7 @@ export default function ({ data, parentElement, setStateValue }) {
 
   function draw() {
     const found = landing(grid, theta, alpha, radius || 99);
-    const target = radius ? found.place : data.gibbs;
+    const target = radius || +slider.value !== data.at[2] ? found.place : data.gibbs;
     const mean = target ? [target[0] - theta[0], target[1] - theta[1]] : null;
     const { gradient, newton } = derivatives(grid, theta);
     if (radius || !painted) paint(found.least); // on the whole plane the density stays where it is
@@ -140,8 +150,9 @@ export default function ({ data, parentElement, setStateValue }) {
     lowest.setAttribute("d", `M${gx - 6},${gy}H${gx + 6}M${gx},${gy - 6}V${gy + 6}`);
     svg.setAttribute("aria-valuetext", `${theta[0].toFixed(2)}, ${theta[1].toFixed(2)}`);
     svg.setAttribute("aria-valuenow", theta[0].toFixed(2));
-    const lines = [[null, "θ", theta], ["mean", words.mean, mean], ["gradient", words.gradient, gradient], ["newton", words.newton, newton]];
-    root.querySelector("dl").replaceChildren(...lines.flatMap(([name, word, step]) => {
+    const rows = [[null, "θ", theta], ["mean", words.mean, mean], ["gradient", words.gradient, gradient], ["newton", words.newton, newton]];
+    root.querySelector("output").textContent = `${words.alpha} = ${(+slider.value).toFixed(1).replace("-", "−")}`;
+    root.querySelector("dl").replaceChildren(...rows.flatMap(([name, word, step]) => {
       const term = document.createElement("dt"), value = document.createElement("dd");
       term.textContent = word; value.textContent = say(step);
       if (name) term.className = name;
@@ -151,15 +162,15 @@ export default function ({ data, parentElement, setStateValue }) {
 
   let waiting = 0;
   const soon = () => { cancelAnimationFrame(waiting); waiting = requestAnimationFrame(draw); };
-  const tell = () => setStateValue("theta", theta.map((value) => +value.toFixed(2)));
+  const tell = () => setStateValue("at", [...theta.map((value) => +value.toFixed(2)), +slider.value]);
 
-  function where(event) {
+  function pointed(event) {
     const box = svg.getBoundingClientRect();
     return [clamp(((event.clientX - box.left) / box.width - 0.5) * 2 * size), clamp((0.5 - (event.clientY - box.top) / box.height) * 2 * size)];
   }
 
-  svg.onpointerdown = (event) => { held = true; svg.setPointerCapture(event.pointerId); theta = where(event); soon(); };
-  svg.onpointermove = (event) => { if (held) { theta = where(event); soon(); } };
+  svg.onpointerdown = (event) => { held = true; svg.setPointerCapture(event.pointerId); theta = pointed(event); soon(); };
+  svg.onpointermove = (event) => { if (held) { theta = pointed(event); soon(); } };
   svg.onpointerup = () => { if (held) { held = false; tell(); } };
   svg.onpointercancel = () => { held = false; };
   svg.onkeydown = (event) => {
@@ -170,6 +181,8 @@ export default function ({ data, parentElement, setStateValue }) {
     draw();
     tell();
   };
+  slider.oninput = () => { alpha = 10 ** slider.value; painted = false; soon(); };
+  slider.onchange = tell;
   draw();
   return () => cancelAnimationFrame(waiting);
 }

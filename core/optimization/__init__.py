@@ -30,6 +30,7 @@ from core.optimization.importance import (
 )
 from core.optimization.landscapes import (
     PRESETS,
+    WINDOW,
     global_minimum,
     gradient,
     hessian,
@@ -100,6 +101,7 @@ __all__ = [
     "STEPS",
     "TASKS",
     "TRAINING",
+    "WINDOW",
     "Density",
     "DensityConfig",
     "Dimension",

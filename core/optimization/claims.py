@@ -21,7 +21,7 @@ from core.optimization.errors import Unusable
 from core.optimization.importance import log_normal
 from core.optimization.landscapes import gradient, landscape
 from core.optimization.limits import axis_loss, mean_update
-from core.optimization.metric import MetricConfig, disagreements, one_run, runs_of
+from core.optimization.metric import STARTS, MetricConfig, disagreements, one_run, regret, runs_of
 from core.optimization.orders import GRADIENT, SecondConfig, quadratic_moments
 from core.optimization.outputs import MODELS
 from core.optimization.quadratic import second_order_covariance, second_order_update
@@ -36,22 +36,27 @@ from core.optimization.steps import METHODS
 
 CHANCE = 1e-4  # a result less probable than this is none
 COLD, HOT = 0.01, 300.0
+MUCH = 0.02  # of a true loss between 0 and 1
 
 
 def mismatch(seed: int) -> Evidence:
     """O1: that training loss and metric disagree is typical.
 
-    Cross-entropy runs of the three metrics from random starts, on held-out examples: in which share
-    of stretches between two points does one loss fall and the other rise? HOLDS if in more than a
-    tenth for each metric, FAILS if in none, else CONDITIONAL. The details have pre-trained starts.
+    Cross-entropy runs of four metrics from both starts, on held-out examples: how much more than
+    its least true loss does a run have at its least cross-entropy? HOLDS if on average above two
+    points in a hundred for every metric, FAILS if for none, else CONDITIONAL. The details have the
+    share of stretches between two points in which one loss falls and the other rises, too.
     """
-    shares, tuned = (
-        {name: disagreements(runs_of(MetricConfig(name, kind))["cross-entropy"]) for name in MODELS}
-        for kind in ("random", "pretrained")
-    )
-    verdict = graded(max(shares.values()) > 0, min(shares.values()) > 0.1)
-    details = shares | {f"{name}_pretrained": share for name, share in tuned.items()}
-    return Evidence(verdict, min(shares.values()), 0.1, None, details=details)
+    runs = {(name, kind): _runs(name, kind)["cross-entropy"] for name in MODELS for kind in STARTS}
+    missed = {
+        name: float(np.mean([regret(runs[name, kind]) for kind in STARTS])) for name in MODELS
+    }
+    details = {f"missed_{name}": value for name, value in missed.items()}
+    details |= {f"{name}_{kind}": disagreements(found) for (name, kind), found in runs.items()}
+    much = [value > MUCH for value in missed.values()]
+    return Evidence(
+        graded(any(much), all(much)), min(missed.values()), MUCH, None, details=details
+    )  # fmt: skip
 
 
 def no_derivative(seed: int) -> Evidence:
@@ -253,38 +258,44 @@ def mixture_is_safer(seed: int) -> Evidence:
 def policy_gradient_needs_a_start(seed: int) -> Evidence:
     """O11: the policy gradient varies too much to start from nothing.
 
-    Edit distance, equal budgets, three seeds. HOLDS if from a random start REINFORCE ends with at
-    least twice the true loss of MGS, and from a pre-trained one is closer to it; CONDITIONAL if the
-    baseline lifts that; FAILS if REINFORCE is not worse than MGS.
+    Four metrics, equal budgets, three seeds. It needs a start if from a random one it ends with at
+    least twice the true loss of MGS, and from a pre-trained one is closer to it. HOLDS if REINFORCE
+    does with and without baseline for every metric, FAILS if it never does, else CONDITIONAL.
     """
-    ends = {
-        (kind, name): float(runs_of(MetricConfig("edit", kind))[name][:, -1, 2].mean())
-        for kind in ("random", "pretrained")
-        for name in METHODS
-    }
-    names = ("policy-gradient", "policy-gradient-baseline", "mgs")
-    details = {
-        f"{name}_{kind}": ends[kind, name] for kind in ("random", "pretrained") for name in names
-    }
-    ratio = {name: ends["random", name] / ends["random", "mgs"] for name in names}
-    gap = {kind: ends[kind, names[0]] - ends[kind, "mgs"] for kind in ("random", "pretrained")}
-    needs = ratio[names[0]] >= 2 and gap["pretrained"] < gap["random"]
-    verdict = graded(ratio[names[0]] > 1, needs and ratio[names[1]] >= 2)
-    return Evidence(verdict, ratio[names[0]], 2.0, None, details=details)
+    details, needs = {}, []
+    for metric in MODELS:
+        ends = {
+            kind: {name: found[:, -1, 2].mean() for name, found in _runs(metric, kind).items()}
+            for kind in STARTS
+        }
+        for name in ("policy-gradient", "policy-gradient-baseline"):
+            gap = {kind: float(ends[kind][name] - ends[kind]["mgs"]) for kind in STARTS}
+            ratio = float(ends["random"][name] / ends["random"]["mgs"])
+            needs.append(ratio >= 2 and gap["pretrained"] < gap["random"])
+            details[f"{name}_{metric}"] = ratio
+    least = min(details.values())
+    return Evidence(graded(any(needs), all(needs)), least, 2.0, None, details=details)
 
 
 def policy_gradient_is_cheaper(seed: int) -> Evidence:
-    """O12: a step of the policy gradient costs less than one of MGS.
+    """O12: a step of the policy gradient costs less than one of MGS, sample for sample.
 
-    Passes of a batch through the network. HOLDS if REINFORCE needs fewer with one output as with
-    four; CONDITIONAL if only with one; FAILS if with neither. The details have milliseconds.
+    Passes of a batch through the network, four outputs against four candidates. HOLDS if fewer for
+    the classifier and for the strings, FAILS if for neither, else CONDITIONAL. The details have
+    REINFORCE with one output, and milliseconds.
     """
-    passes = {name: METHODS[name].passes for name in METHODS}
-    details = {f"passes_{name}": float(passes[name]) for name in _TIMED}
-    details |= {f"milliseconds_{name}": _milliseconds(name, seed) for name in _TIMED}
-    verdict = graded(*(passes[name] < passes["mgs"] for name in _TIMED[:2]))
+    passes = {
+        (name, metric): float(METHODS[name].passes(MODELS[metric]))
+        for metric in ("accuracy", "edit")
+        for name in _TIMED
+    }
+    details = {f"passes_{name}_{metric}": count for (name, metric), count in passes.items()}
+    details |= {f"milliseconds_{n}_{m}": _milliseconds(n, m, seed) for n, m in passes}
+    four, mgs = "policy-gradient-baseline", "mgs"
+    cheaper = [passes[four, metric] < passes[mgs, metric] for metric in ("accuracy", "edit")]
     return Evidence(
-        verdict, float(passes[_TIMED[0]]), float(passes["mgs"]), None, "passes", details
+        graded(any(cheaper), all(cheaper)), passes[four, "edit"], passes[mgs, "edit"], None,
+        "passes", details,
     )  # fmt: skip
 
 
@@ -332,6 +343,11 @@ def _generator(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
+def _runs(metric: str, kind: str) -> dict[str, np.ndarray]:
+    """Of every method [seeds, points, 3]."""
+    return runs_of(MetricConfig(metric, kind))
+
+
 def _kl(shift: float, width: float) -> float:
     """KL(N(shift, width^2) || N(0, 1)), nats."""
     return (shift**2 + width**2 - 1) / 2 - math.log(width)
@@ -370,15 +386,15 @@ def _error(deltas: Tensor, exact: Tensor) -> float:
     return math.sqrt(float((deltas - exact).square().sum(1).mean()))
 
 
-def _milliseconds(name: str, seed: int) -> float:
-    """The fastest of ten steps of a string model."""
-    model, generator = MODELS["edit"], _generator(seed)
+def _milliseconds(name: str, metric: str, seed: int) -> float:
+    """Processor time of the fastest of ten steps."""
+    model, generator = MODELS[metric], _generator(seed)
     theta, data = model.initial(generator), model.batch(generator)
     times = []
     for _ in range(10):
-        started = time.perf_counter()
+        started = time.thread_time()
         METHODS[name].step(model, theta, data, 0.01, generator)
-        times.append(time.perf_counter() - started)
+        times.append(time.thread_time() - started)
     return 1000 * min(times)
 
 
@@ -402,7 +418,7 @@ CLAIMS: tuple[Claim, ...] = (
     _claim("O8", "§ non-differentiable objectives, eq. (14)", _S, _HOLDS, good_guide),
     _claim("O9", "§ non-differentiable objectives, eq. (14)", _S, _IF, four_draws),
     _claim("O10", "§ non-differentiable objectives, eq. (15)", _S, _IF, mixture_is_safer),
-    _claim("O11", "§ policy gradient, eq. (19)", _S, _HOLDS, policy_gradient_needs_a_start),
+    _claim("O11", "§ policy gradient, eq. (19)", _S, _IF, policy_gradient_needs_a_start),
     _claim("O12", "§ policy gradient, eq. (19)", _S, _IF, policy_gradient_is_cheaper),
     _claim("O13", "§ the sampling view, eq. (2)", _M, _OPEN, alpha_and_generalization),
 )

@@ -34,6 +34,7 @@ from core.optimization.quadrature import update_moments
 
 FIELD = 4.0  # half the side of the square of losses that the browser gets: window and a ball
 CELLS = 161
+HIGHEST = 1e30  # loss that the browser hears of: its numbers are of single precision
 
 
 @dataclass(frozen=True)
@@ -100,13 +101,13 @@ def cosine(a: Tensor, b: Tensor) -> float:
 def field_data(kind: str, formula: str) -> dict[str, Any]:
     """The losses on a square grid for the browser: row by row from the top, float32 in base 64.
 
-    What is not finite there is as high as the highest finite value.
+    What is not finite there is as high as the highest finite value, at most HIGHEST.
     """
     axis = torch.linspace(-FIELD, FIELD, CELLS, dtype=torch.float64)
     y, x = torch.meshgrid(axis.flip(0), axis, indexing="ij")
     values = evaluated(landscape(kind, formula).loss, torch.stack([x, y], -1)).numpy()
     finite = values[np.isfinite(values)]
-    clipped = np.clip(values, finite.min(), finite.max()).astype("<f4")
+    clipped = np.clip(values, finite.min(), min(finite.max(), HIGHEST)).astype("<f4")
     return {
         "numbers": base64.b64encode(clipped.tobytes()).decode(),
         "cells": CELLS, "reach": FIELD, "window": WINDOW,

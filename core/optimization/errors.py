@@ -18,11 +18,15 @@ class Unusable(ValueError):
 
 
 _REASONS = {
-    "nan": "the loss is NaN or -inf at theta = {detail}: give it a finite value there, or +inf",
+    "nan": "the loss is NaN or -inf, or its gradient not finite, at theta = {detail}: give it a "
+    "finite value there",
     "raises": "the loss raised {detail}: it must take points [..., d] and return losses [...]",
     "unbounded": "the density of the update can't be normalized, since the loss doesn't grow "
     "{detail}: restrict the update to a ball, or add a term that grows",
-    "empty": "the loss is +inf at every point {detail}: no update has a positive density",
+    "empty": "the loss is +inf at every point {detail}, so no update has a positive density: "
+    "start where it is finite, or let the update go farther",
+    "narrow": "the density is narrower than floating-point numbers resolve, near {detail}: raise "
+    "alpha, or keep the loss from falling without end there",
     "indefinite": "the Hessian has the eigenvalue {detail}, but must be positive definite: "
     "add damping, or restrict the update to a ball",
 }
@@ -42,9 +46,13 @@ def evaluated(loss: Loss, points: Tensor) -> Tensor:
         raise Unusable("raises", wrong)
     bad = torch.isnan(values) | (values == -math.inf)
     if bad.any():
-        where = points[bad][0].tolist()
-        raise Unusable("nan", "[" + ", ".join(f"{x:.4g}" for x in where[:3]) + "]")
+        raise Unusable("nan", place(points[bad][0]))
     return values
+
+
+def place(point: Tensor) -> str:
+    """The first coordinates of a point, to be named in a message."""
+    return "[" + ", ".join(f"{x:.4g}" for x in point.tolist()[:3]) + "]"
 
 
 def check_positive(**numbers: int | float) -> None:

@@ -29,9 +29,18 @@ class Update:
     """An estimate of E D."""
 
     delta: Float[Tensor, " d"]
-    weights: Float[Tensor, " n"]  # sum to 1
-    effective_sample_size: float  # 1 / sum of squared weights, from 1 to n
+    log_weights: Float[Tensor, " n"]  # of weights that sum to 1
     proposals: Float[Tensor, "n d"]
+
+    @property
+    def weights(self) -> Float[Tensor, " n"]:
+        """They sum to 1."""
+        return self.log_weights.exp()
+
+    @property
+    def effective_sample_size(self) -> float:
+        """1 / sum of squared weights, from 1 to n."""
+        return effective_sample_size(self.weights)
 
 
 def importance_update(
@@ -56,9 +65,21 @@ def importance_update(
     if not 0 <= mixture <= 1:
         raise ValueError(f"mixture is {mixture}, but must lie between 0 and 1")
     proposals = propose(guide, sigma, samples, mixture, generator)
-    log_ratio = -evaluated(loss, theta + proposals) / alpha
     log_q = log_proposal(proposals, guide, sigma, mixture)
-    return weighted(proposals, log_ratio - log_q)
+    return weighted(proposals, _log_target(loss, theta + proposals, alpha) - log_q)
+
+
+def _log_target(
+    loss: Loss, points: Float[Tensor, "n d"], alpha: int | float
+) -> Float[Tensor, " n"]:
+    """-l/alpha up to a constant: 0 where the loss is least, so that not all weights underflow.
+
+    Raises Unusable if the loss is +inf everywhere.
+    """
+    values = evaluated(loss, points)
+    if not bool(torch.isfinite(values).any()):
+        raise Unusable("empty", "among those that were drawn")
+    return (values.min() - values) / alpha
 
 
 def propose(
@@ -99,9 +120,9 @@ def weighted(proposals: Float[Tensor, "n d"], log_weights: Float[Tensor, " n"]) 
     """The self-normalized mean. Raises Unusable if every weight is 0."""
     if not bool((log_weights > -math.inf).any()):
         raise Unusable("empty", "among those that were drawn")
-    weights = torch.softmax(log_weights, 0)
-    delta = weights.to(proposals.dtype) @ proposals
-    return Update(delta, weights, effective_sample_size(weights), proposals)
+    log_weights = torch.log_softmax(log_weights, 0)
+    delta = log_weights.exp().to(proposals.dtype) @ proposals
+    return Update(delta, log_weights, proposals)
 
 
 def effective_sample_size(weights: Float[Tensor, " n"]) -> float:
@@ -131,7 +152,7 @@ def mgs_update(
     guided = (torch.arange(samples) % 2 == 0)[:, None]
     draws = torch.randn(samples, len(theta), generator=generator, dtype=theta.dtype)
     proposals = noise * draws + torch.where(guided, -gradient, 0.0)
-    log_weights = -evaluated(loss, theta + proposals) / alpha
+    log_weights = _log_target(loss, theta + proposals, alpha)
     if density != "none":
         scale = noise if density == "honest" else torch.ones_like(noise)
         log_weights = log_weights - _log_half_and_half(proposals, -gradient, scale)

@@ -14,7 +14,7 @@ from scipy.optimize import minimize as simplex
 from torch import Tensor
 
 from core.formula import parse
-from core.optimization.errors import Loss, Unusable, evaluated
+from core.optimization.errors import Loss, Unusable, evaluated, place
 
 VARIABLES = ("x", "y")
 WINDOW = 2.5  # half the side of the square that is shown
@@ -51,11 +51,14 @@ def landscape(kind: str, formula: str = OWN) -> Landscape:
 
 
 def gradient(loss: Loss, theta: Float[Tensor, " d"]) -> Float[Tensor, " d"]:
-    """By automatic differentiation. Raises Unusable where it is not finite."""
+    """By automatic differentiation; 0 for a constant. Raises Unusable where it is not finite."""
     free = theta.detach().requires_grad_()
-    (found,) = torch.autograd.grad(loss(free), free)
+    value = loss(free)
+    if not value.requires_grad:
+        return torch.zeros_like(theta)
+    (found,) = torch.autograd.grad(value, free)
     if not bool(torch.isfinite(found).all()):
-        raise Unusable("nan", str([round(x, 4) for x in theta.tolist()]))
+        raise Unusable("nan", place(theta))
     return found
 
 

@@ -17,13 +17,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from core.optimization.errors import Loss, Unusable, check_positive, check_vector, evaluated
+from core.optimization.errors import Loss, Unusable, check_positive, check_vector, evaluated, place
 
 NEGLIGIBLE = 40.0  # nats below the largest density
 REACH = 8.0  # of the first look on the whole space
 DOUBLINGS = 24  # of the reach, before the density is taken for one without norm
 PART = 20  # nodes of a rule
 LOOKS = 40
+FINEST = 1e-12  # a box that must be thinner has no end
 FINER = 10  # times as many nodes in one dimension
 
 Box = list[tuple[float, float]]
@@ -159,10 +160,10 @@ def _edge(values: Tensor) -> float:
 
 
 def _closest(space: _Space, box: Box) -> Box:
-    """The box shrunk to where the density is not negligible."""
+    """The box shrunk to where the density is not negligible. Raises Unusable if that is nowhere."""
     for look in range(LOOKS):
         places, _ = space.nodes(box)
-        _, log_density = space.log_density(places)
+        update, log_density = space.log_density(places)
         top = log_density.max()
         if not bool(torch.isfinite(top)):
             raise Unusable("empty", f"within {space.radius:g} of theta" if space.radius else "")
@@ -170,12 +171,14 @@ def _closest(space: _Space, box: Box) -> Box:
             at = int(log_density.amax(0).argmax())
             box = [box[0], (places[1][at] - math.pi, places[1][at] + math.pi)]
             places, _ = space.nodes(box)
-            _, log_density = space.log_density(places)
-        smaller = _support(log_density > top - NEGLIGIBLE, places, box)
+            update, log_density = space.log_density(places)
+        smaller = _support(log_density >= top - NEGLIGIBLE, places, box)
         if _size(smaller) > 0.7 * _size(box):
             return box
         box = smaller
-    return box
+        if min(high - low for low, high in box) < FINEST:
+            break
+    raise Unusable("narrow", place((space.theta + update)[log_density == top][0]))
 
 
 def _support(kept: Tensor, places: list[np.ndarray], box: Box) -> Box:

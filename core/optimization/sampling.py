@@ -142,8 +142,7 @@ class Estimates:
 def estimates(config: SamplingConfig, samples: int, mixture: float, trials: int) -> Estimates:
     """`trials` self-normalized estimates of `samples` draws each, cut from one long draw."""
     together = drawn(config, samples * trials, mixture, config.seed + 1)
-    weights = together.weights.clamp(min=1e-300).view(trials, samples)
-    weights = weights / weights.sum(1, keepdim=True)
+    weights = torch.softmax(together.log_weights.view(trials, samples), 1)
     proposals = together.proposals.view(trials, samples, 2)
     deltas = (weights[..., None] * proposals).sum(1)
     return Estimates(deltas, 1 / weights.square().sum(1))

@@ -1,7 +1,9 @@
 """One step of each method for a metric without a gradient, and what it costs.
 
 A step gives the vector that Adam then takes for a gradient. Its cost is counted in passes of a
-batch through the network: a forward is one, a backward two, for every parameter vector or output.
+batch through the network: a forward is one, a backward two. Every parameter vector needs a forward
+of its own; so does every output that is spelled letter by letter, while one forward of a classifier
+gives as many outputs as are asked for.
 
 Sources: https://kexue.fm/archives/7521, eq. (14)-(19); Shen et al. 2016 for minimum risk.
 """
@@ -25,11 +27,17 @@ LONGEST = 1.0  # the norm to which the guide of MGS is cut, as in its program
 
 @dataclass(frozen=True)
 class Method:
-    """A step, its cost in passes, its rate of Adam: tried on one seed, shared by all metrics."""
+    """A step, what it costs, its rate of Adam: tried on one seed, shared by all metrics."""
 
     step: Callable[[Model, Tensor, Batch, float, Generator], Tensor]
-    passes: int
-    rate: float
+    rate: float = 0.01
+    outputs: int = 1  # whose probability is differentiated
+    candidates: int = 0  # parameter vectors tried, without a way back
+
+    def passes(self, model: Model) -> int:
+        """Of a batch through the network, in one step."""
+        forwards = min(1, self.outputs) if model.one_pass else self.outputs
+        return 3 * forwards + self.candidates
 
 
 def cross_entropy(
@@ -76,15 +84,19 @@ def evolution(
 
 def mgs(
     model: Model, theta: Float[Tensor, " p"], data: Batch, alpha: float, generator: Generator,
-    *, density: str = "unit",
+    *, density: str = "unit", guided: bool = True,
 ) -> Float[Tensor, " p"]:  # fmt: skip
-    """Four candidates, two of them along the surrogate's gradient; minus their weighted mean."""
+    """Four candidates, two of them along the surrogate's gradient; minus their weighted mean.
+
+    Unguided all four lie around theta, with the same noise: what is left is what the guide buys.
+    """
     gradient = cross_entropy(model, theta, data, alpha, generator)
     gradient = gradient * min(1.0, LONGEST / max(float(gradient.norm()), 1e-12))
     noise = noise_of(model, gradient)
     loss = partial(_metric, model, data)
+    guide = gradient if guided else torch.zeros_like(gradient)
     found = mgs_update(
-        loss, theta, gradient, alpha=alpha, noise=noise, samples=SAMPLES, density=density,
+        loss, theta, guide, alpha=alpha, noise=noise, samples=SAMPLES, density=density,
         generator=generator,
     )  # fmt: skip
     return -found.delta
@@ -106,13 +118,12 @@ def _gradient(loss: Callable[[Tensor], Tensor], theta: Tensor) -> Tensor:
 
 
 METHODS: dict[str, Method] = {
-    "cross-entropy": Method(cross_entropy, 3, 0.01),
-    "mgs": Method(mgs, 3 + SAMPLES, 0.01),
-    "mgs-honest": Method(partial(mgs, density="honest"), 3 + SAMPLES, 0.01),
-    "policy-gradient": Method(policy_gradient, 3, 0.003),
-    "policy-gradient-baseline": Method(
-        partial(policy_gradient, samples=SAMPLES), 3 * SAMPLES, 0.01
-    ),
-    "minimum-risk": Method(minimum_risk, 3 * SAMPLES, 0.01),
-    "evolution-strategies": Method(evolution, 2 * SAMPLES, 0.01),
+    "cross-entropy": Method(cross_entropy),
+    "mgs": Method(mgs, candidates=SAMPLES),
+    "mgs-honest": Method(partial(mgs, density="honest"), candidates=SAMPLES),
+    "mgs-unguided": Method(partial(mgs, guided=False), candidates=SAMPLES),
+    "policy-gradient": Method(policy_gradient, rate=0.003),
+    "policy-gradient-baseline": Method(partial(policy_gradient, samples=SAMPLES), outputs=SAMPLES),
+    "minimum-risk": Method(minimum_risk, outputs=SAMPLES),
+    "evolution-strategies": Method(evolution, outputs=0, candidates=2 * SAMPLES),
 }

@@ -144,6 +144,22 @@ def test_dragging_moves_the_curve_without_a_run_and_release_reports_once(
     expect(page.get_by_text(re.compile(r", 0\.0 % above the least"))).to_be_visible()
 
 
+def test_sliding_alpha_moves_the_mean_without_a_run_and_release_reports_once(
+    server: Server, visit: Open
+) -> None:
+    page = visit(f"{server.url}/optimization")
+    alpha, steps = page.locator(".landscape input[type=range]"), page.locator(".landscape dl")
+    expect(steps).to_contain_text("(−1.91, −0.60)")  # at alpha = 0.1
+    slide = "(input, value) => { input.value = value; input.dispatchEvent(new Event('input')); }"
+    alpha.evaluate(slide, "0.5")
+    expect(steps).to_contain_text("(−0.99, −0.60)")
+    assert "optimization.density.log_alpha" not in query(page)  # nothing has run
+    alpha.dispatch_event("change")
+    wait_for_query(page, "optimization.density.log_alpha", "0.5")
+    settled(page)
+    expect(steps).to_contain_text("(−0.99, −0.60)")  # what the browser summed is the quadrature's
+
+
 def test_a_panel_is_drawn_when_the_reader_comes_near_it(server: Server, visit: Open) -> None:
     page = visit(f"{server.url}/gelu")
     expect(page.locator("#why")).to_have_count(1)  # its heading is there from the start

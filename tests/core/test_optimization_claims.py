@@ -1,6 +1,7 @@
 """Claims: the verdicts are the expected ones, and a wrong implementation turns each of them."""
 
 import importlib
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -41,10 +42,20 @@ def returning(value: Any) -> Any:
     return lambda *arguments, **options: value
 
 
-def test_o1_turns_with_the_disagreements(monkeypatch: pytest.MonkeyPatch) -> None:
-    for share, expected in ((0.5, Verdict.HOLDS), (0.0, Verdict.FAILS)):
-        monkeypatch.setattr(module, "disagreements", returning(share))
-        assert verdict("O1") is expected
+@pytest.mark.parametrize(
+    ("missed", "expected"),
+    [
+        ([0.1] * 8, Verdict.HOLDS),
+        ([0.1] * 2 + [0.001] * 6, Verdict.CONDITIONAL),
+        ([0.001] * 8, Verdict.FAILS),
+    ],
+)
+def test_o1_turns_with_what_is_missed(
+    monkeypatch: pytest.MonkeyPatch, missed: list[float], expected: Verdict
+) -> None:
+    values = iter(missed)  # two starts of one metric after the other
+    monkeypatch.setattr(module, "regret", lambda curves: np.full(3, next(values)))
+    assert verdict("O1") is expected
 
 
 def test_o2_turns_if_the_update_goes_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,19 +152,37 @@ def test_o9_and_o10_turn_with_the_errors(monkeypatch: pytest.MonkeyPatch) -> Non
     assert verdict("O10") is Verdict.FAILS
 
 
-def test_o11_turns_if_reinforce_is_as_good(monkeypatch: pytest.MonkeyPatch) -> None:
-    curve = np.full((3, 16, 3), 0.2)
-    monkeypatch.setattr(module, "runs_of", returning(dict.fromkeys(core.STEPS, curve)))
-    assert verdict("O11") is Verdict.FAILS
-
-
-def test_o12_turns_with_the_number_of_passes(monkeypatch: pytest.MonkeyPatch) -> None:
-    steps = dict(core.STEPS)
-    for passes, expected in ((4, Verdict.HOLDS), (40, Verdict.CONDITIONAL)):
-        base = steps["policy-gradient-baseline"]
-        monkeypatch.setitem(
-            module.METHODS, "policy-gradient-baseline", type(base)(base.step, passes, base.rate)
+@pytest.mark.parametrize(
+    ("loss", "expected"),
+    [
+        ({"random": 0.5, "pretrained": 0.2}, Verdict.HOLDS),
+        ({"random": 0.5, "pretrained": 0.6}, Verdict.FAILS),  # a start would not help
+        ({"random": 0.2, "pretrained": 0.2}, Verdict.FAILS),  # as good as MGS
+    ],
+)
+def test_o11_turns_with_what_reinforce_ends_with(
+    monkeypatch: pytest.MonkeyPatch, loss: dict[str, float], expected: Verdict
+) -> None:
+    def runs(metric: str, kind: str) -> dict[str, np.ndarray]:
+        ends = {"mgs": 0.2} | dict.fromkeys(
+            ("policy-gradient", "policy-gradient-baseline"), loss[kind]
         )
+        return {name: np.full((3, 2, 3), end) for name, end in ends.items()}
+
+    monkeypatch.setattr(module, "_runs", runs)
+    assert verdict("O11") is expected
+
+
+def test_o12_turns_with_the_number_of_outputs_and_of_candidates(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    steps = dict(core.STEPS)
+    for outputs, candidates, expected in (
+        (2, 4, Verdict.HOLDS), (4, 4, Verdict.CONDITIONAL), (4, 0, Verdict.FAILS),
+    ):  # fmt: skip
+        four = replace(steps["policy-gradient-baseline"], outputs=outputs)
+        monkeypatch.setitem(module.METHODS, "policy-gradient-baseline", four)
+        monkeypatch.setitem(module.METHODS, "mgs", replace(steps["mgs"], candidates=candidates))
         assert verdict("O12") is expected
 
 

@@ -179,6 +179,21 @@ def test_a_loss_without_a_density_is_refused_with_its_reason(loss: core.Loss, co
     assert isinstance(caught.value, ValueError)
 
 
+@pytest.mark.parametrize("start", [0.0, 0.9])
+def test_a_loss_that_falls_without_end_at_a_point_is_refused(start: float) -> None:
+    hole = lambda x: x.square().sum(-1) + 1 / x[..., 0]  # noqa: E731
+    with pytest.raises(core.Unusable, match=r"raise alpha") as caught:
+        core.expected_update(hole, vector(start, 0.0), 0.1)
+    assert caught.value.code == "narrow"
+
+
+def test_a_constant_has_the_gradient_0() -> None:
+    flat = core.landscape("own", "1").loss
+    assert not core.gradient(flat, vector(0.3, 0.4)).any()
+    found = core.density(core.DensityConfig(landscape="own", formula="1", radius=0.5))
+    assert found.mean == pytest.approx((0, 0), abs=1e-12)
+
+
 @pytest.mark.parametrize(
     ("arguments", "name"),
     [
@@ -227,6 +242,20 @@ def test_priors_are_the_optimizers_that_they_are_named_after() -> None:
     )  # fmt: skip
     large = core.box_update(1e6 * gradient, 0.8, alpha)
     torch.testing.assert_close(large, -0.8 * gradient.sign(), atol=1e-5, rtol=0)
+
+
+def test_a_gaussian_prior_makes_evolution_strategies_of_a_hot_density() -> None:
+    """E D = -(sigma^2/alpha) times the gradient of the smoothed loss, which sin has in closed
+    form: E cos(x + sigma u) = cos(x) exp(-sigma^2/2)."""
+    sigma, alpha, theta = 0.7, 1e4, vector(0.4)
+    loss = lambda x: x[..., 0].sin()  # noqa: E731
+    prior = lambda x: (x[..., 0] - theta[0]) ** 2 / (2 * sigma**2)  # noqa: E731
+    mean = core.expected_update(lambda x: loss(x) + alpha * prior(x), theta, alpha)
+    smoothed = math.cos(0.4) * math.exp(-(sigma**2) / 2)
+    assert float(mean) * alpha / sigma**2 == pytest.approx(-smoothed, rel=1e-3)
+    draws = torch.Generator().manual_seed(0)
+    drawn = core.evolution_gradient(loss, theta, sigma, 200_000, draws)
+    assert float(drawn) == pytest.approx(smoothed, abs=0.01)
 
 
 def test_an_ellipsoid_preconditions() -> None:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from core import optimization as core
+from core.optimization.sampling import drawn, estimates
 
 F64 = torch.float64
 BOWL = core.landscape("bowl").loss
@@ -51,6 +52,35 @@ def test_weights_are_finite_in_any_dimension(dim: int) -> None:
     )  # fmt: skip
     assert bool(torch.isfinite(found.delta).all())
     assert float(found.weights.sum()) == pytest.approx(1)
+
+
+def test_no_temperature_is_so_cold_that_all_weights_underflow() -> None:
+    """The least loss carries the weight, where exp(-l/alpha) is 0 for every draw."""
+    for method in (core.importance_update, core.mgs_update):
+        settings: dict[str, Any] = (
+            {"sigma": 1.0} if method is core.importance_update else {"noise": torch.ones(2)}
+        )
+        found = method(
+            lambda x: 1e10 + BOWL(x), THETA, -THETA, alpha=1e-300, samples=8,
+            generator=generator(), **settings,
+        )  # fmt: skip
+        best = found.proposals[BOWL(THETA + found.proposals).argmin()]
+        torch.testing.assert_close(found.delta, best)
+
+
+def test_estimates_cut_from_one_draw_weigh_within_themselves() -> None:
+    """At alpha = 0.01 whole estimates have no weight beside others, and weights of their own."""
+    config = core.SamplingConfig(log_alpha=-2.0, sigma=2.0)
+    found = estimates(config, 2, 1.0, 300)
+    together = drawn(config, 600, 1.0, config.seed + 1)
+    pairs = together.proposals.view(300, 2, 2)
+    losses = core.landscape("stairs").loss(THETA + pairs) / config.alpha
+    logs = -losses - torch.stack([
+        core.log_proposal(pair, torch.zeros(2, dtype=F64), 2.0, 1.0) for pair in pairs
+    ])  # fmt: skip
+    assert float((losses.amin(1) - losses.min()).max()) > 745  # more than exp can tell
+    expected = (torch.softmax(logs, 1)[..., None] * pairs).sum(1)
+    torch.testing.assert_close(found.deltas, expected)
 
 
 def test_the_proposal_is_a_density_that_integrates_to_one() -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 # The same thing has the same color on every page. Each is at least 3 : 1 against both themes.
-BLUE, VERMILION, GREEN, PINK, OLIVE, GRAY, VIOLET = (
+BLUE, VERMILION, GREEN, PINK, OLIVE, GRAY, VIOLET, LAVENDER = (
     "#0072b2",
     "#d55e00",
     "#009e73",
@@ -11,8 +11,9 @@ BLUE, VERMILION, GREEN, PINK, OLIVE, GRAY, VIOLET = (
     "#8a7a2f",
     "#7a7f87",
     "#9922ee",
+    "#8484fc",
 )
-PALETTE = (BLUE, VERMILION, GREEN, PINK, OLIVE, GRAY, VIOLET)
+PALETTE = (BLUE, VERMILION, GREEN, PINK, OLIVE, GRAY, VIOLET, LAVENDER)
 COLORS: Mapping[str, str] = {
     "exact": GRAY,
     "tanh": BLUE,
@@ -114,6 +115,7 @@ COLORS: Mapping[str, str] = {
     "unit": BLUE,
     "mgs": VERMILION,
     "mgs-honest": VIOLET,
+    "mgs-unguided": LAVENDER,
     "cross-entropy": GRAY,
     "evolution-strategies": OLIVE,
     "policy-gradient": BLUE,
