@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from functools import partial
+from itertools import count
 
 import torch
 
@@ -20,6 +21,7 @@ from core.initialization import (
     meters,
     profile,
     propagate,
+    sides,
 )
 
 RESULTS = ROOT / "benchmarks" / "results" / "initialization.json"
@@ -46,18 +48,19 @@ def small() -> list[Figure]:
 
 
 def large() -> list[Figure]:
-    """The meters up to 4096 inputs: square weights of every law, exact ones, tall ones."""
+    """The meters up to 4096 on the longer side: every law, exact ones, wide and tall ones."""
     configs = [MetersConfig(size=1024), MetersConfig(size=2048)]
     configs += [MetersConfig(size=4096, distribution=law) for law in DISTRIBUTIONS]
-    configs += [MetersConfig(size=size, scheme="orthogonal") for size in (2048, 4096)]
-    configs += [MetersConfig(size=size, aspect="4") for size in (2048, 4096)]
+    for scheme in ("post", "orthogonal"):
+        configs += [MetersConfig(size=4096, scheme=scheme, aspect=a) for a in ("0.25", "2", "4")]
+    configs += [MetersConfig(size=size, scheme="orthogonal") for size in (1024, 2048, 4096)]
     return [_timed(_named(config), partial(meters, config), LARGE, runs=3) for config in configs]
 
 
 def deep() -> list[Figure]:
     """The depth experiment, alone and with the theory and tables of its panel."""
     generator = torch.Generator().manual_seed(0)
-    widths = [256] * 101
+    widths, seeds = [256] * 101, count()  # a profile of the same seed is kept
     return [
         _timed(
             "propagate, 100 x 256, batch 256",
@@ -66,7 +69,11 @@ def deep() -> list[Figure]:
         ),
         _timed(
             "depth panel, 100 x 256, gelu",
-            lambda: profile(ProfileConfig(depth=100, width=256, activation="gelu", scheme="tuned")),
+            lambda: profile(
+                ProfileConfig(
+                    depth=100, width=256, activation="gelu", scheme="tuned", seed=next(seeds)
+                )
+            ),
             DEEP,
         ),
     ]
@@ -85,7 +92,8 @@ def _timed(name: str, run: Callable[[], object], target: Target, runs: int = 7) 
 
 def _named(config: MetersConfig) -> str:
     kind = config.distribution if config.scheme == "post" else config.scheme
-    return f"meters, n = {config.size}, m/n = {config.aspect}, {kind}"
+    m, n = sides(config, config.size)
+    return f"meters, {m} x {n}, {kind}"
 
 
 if __name__ == "__main__":

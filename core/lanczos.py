@@ -49,7 +49,7 @@ def krylov(multiply: Multiply, start: Float[Tensor, " n"]) -> Iterator[Krylov]:
         for _ in range(2):
             image = image - (basis @ image) @ basis
         length = float(image.norm())
-        exhausted = length <= 10 * torch.finfo(start.dtype).eps * max(map(abs, diagonal))
+        exhausted = length <= 100 * torch.finfo(start.dtype).eps * max(map(abs, diagonal))
         exhausted = exhausted or len(diagonal) == len(start)
         yield Krylov(tuple(diagonal), tuple(beside), basis, 0.0 if exhausted else length)
         if exhausted:

@@ -4,8 +4,10 @@ from ui.frame import ensure_frame
 
 ensure_frame()  # before the imports below: on a cold start the title stands while they run
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import streamlit as st
 
@@ -16,6 +18,7 @@ from ui.i18n import t
 from ui.numbers import latex, pretty
 
 SLUG = "initialization"
+Chart = Callable[..., None]
 series = partial(lab.series, SLUG)
 
 
@@ -113,16 +116,22 @@ def meters(config: core.MetersConfig) -> None:
         SLUG, "meters", entrywise=latex(result.entrywise_mse, 4),
         frobenius=latex(result.relative_frobenius, 4), spectral=latex(result.spectral, 4),
     )  # fmt: skip
-    decomposed = config.size <= core.DECOMPOSED
+    m, n = core.sides(config, config.size)
     st.markdown(
         t(
-            "initialization.meters.found" if decomposed else "initialization.meters.found_sketched",
+            f"initialization.meters.expected_{config.scheme}",
+            m=m,
+            n=n,
             expected=pretty(result.expected_mse, 4),
-            condition=pretty(result.condition_number, 3),
             low=pretty(result.low, 3),
             high=pretty(result.high, 3),
         )
     )
+    if config.decomposed:
+        condition = pretty(result.condition_number, 3)
+        st.markdown(t("initialization.meters.decomposed", condition=condition))
+    else:
+        st.markdown(t(f"initialization.meters.sketched_{config.scheme}"))
     lab.table(result.stretches, SLUG, digits=4)
 
 
@@ -157,7 +166,8 @@ def fans(config: core.FansConfig) -> None:
         x_title=t("initialization.fans.forward"), y_title=t("initialization.fans.backward"),
         x_scale="log", y_scale="log", alt=t("initialization.fans.alt"),
     )  # fmt: skip
-    st.markdown(t("initialization.fans.found", m=config.fan_out, n=config.fan_in))
+    found = "found" if config.kernel == "1" else "found_kernel"
+    st.markdown(t(f"initialization.fans.{found}", m=config.fan_out, n=config.fan_in))
     lab.table(result.table, SLUG, digits=4)
 
 
@@ -235,6 +245,9 @@ def signal(config: core.ProfileConfig) -> None:
     )
     if result.overflow >= 0:
         st.warning(t("initialization.profile.overflow", layer=result.overflow))
+    if result.overflow_backward >= 0:
+        layer = result.overflow_backward
+        st.warning(t("initialization.profile.overflow_backward", layer=layer))
 
 
 def collapse(config: core.CollapseConfig) -> None:
@@ -295,16 +308,14 @@ def cloud(config: core.CloudConfig) -> None:
 
 def starts(config: core.StartsConfig) -> None:
     """The same deep net trained from each start."""
-    ready = jobs.ready(core.TRAINING, config.training)
+    ready = jobs.ready_all(core.TRAINING, [config.training], partial(race, config))
+    if jobs.runs(core.TRAINING, config.training):
+        return
     result = lab.compute(core.starts if ready else core.shipped_starts, config)
     first = result.table.iloc[0]
     loss = pretty(first["loss"], 3)
-    lab.chart(
-        charts.lines, result.losses, x="step", y="loss", series="curve",
-        names=series(result.losses["curve"]), x_title=t("initialization.starts.step"),
-        y_title=t("initialization.starts.loss"), y_domain=(0.0, 2.6),
-        alt=t(f"initialization.starts.{'alt' if ready else 'alt_shipped'}", loss=loss),
-    )  # fmt: skip
+    alt = t(f"initialization.starts.{'alt' if ready else 'alt_shipped'}", loss=loss)
+    draw_losses(lab.chart, result.losses, alt)
     if ready:
         accuracy = f"{100 * first['accuracy']:.1f}"
         st.markdown(t("initialization.starts.found", loss=loss, accuracy=accuracy))
@@ -312,17 +323,28 @@ def starts(config: core.StartsConfig) -> None:
     lab.table(result.table, SLUG, digits=4)
 
 
+def race(config: core.StartsConfig, curves: Sequence[jobs.Curve]) -> None:
+    """A training that runs, beside those that ship."""
+    losses = core.live_losses(config, curves[0])
+    draw_losses(lab.live, losses, t("initialization.starts.alt_live"))
+
+
+def draw_losses(chart: Chart, losses: Any, alt: str) -> None:
+    """Loss over the steps, a curve for every start."""
+    chart(
+        charts.lines, losses, x="step", y="loss", series="curve", names=series(losses["curve"]),
+        x_title=t("initialization.starts.step"), y_title=t("initialization.starts.loss"),
+        y_domain=(0.0, 2.6), alt=alt,
+    )  # fmt: skip
+
+
 def region(config: core.RegionConfig) -> None:
     """Accuracy after a short training, over the size of the weights and the depth."""
-    if not jobs.ready(core.MAP, config):
+    if not jobs.ready_all(core.MAP, [config], growing):
         return
     result = lab.compute(core.region, config)
-    lab.chart(
-        charts.heatmap, result.table, x="multiple", y="depth", value="accuracy",
-        x_title=t("initialization.region.multiple"), y_title=t("initialization.region.depth"),
-        value_title=t("initialization.region.accuracy"), domain=(0.0, 1.0),
-        alt=t("initialization.region.alt", trainable=f"{100 * result.trainable:.0f}"),
-    )  # fmt: skip
+    trainable = f"{100 * result.trainable:.0f}"
+    draw_cells(lab.chart, result.table, t("initialization.region.alt", trainable=trainable))
     st.markdown(
         t(
             "initialization.region.found",
@@ -331,6 +353,21 @@ def region(config: core.RegionConfig) -> None:
             multiple=pretty(result.best_multiple),
         )
     )
+
+
+def growing(curves: Sequence[jobs.Curve]) -> None:
+    """A map that is being made, cell by cell."""
+    table = core.cells({int(cell["step"]): cell["accuracy"] for cell in curves[0]})
+    draw_cells(lab.live, table, t("initialization.region.alt_live", done=len(curves[0])))
+
+
+def draw_cells(chart: Chart, table: Any, alt: str) -> None:
+    """Accuracy over gain and depth."""
+    chart(
+        charts.heatmap, table, x="multiple", y="depth", value="accuracy",
+        x_title=t("initialization.region.multiple"), y_title=t("initialization.region.depth"),
+        value_title=t("initialization.region.accuracy"), domain=(0.0, 1.0), alt=alt,
+    )  # fmt: skip
 
 
 lab.header(SLUG)
@@ -359,7 +396,7 @@ lab.panel(
         "heavy": lambda now: core.MetersConfig(distribution="heavy-t"),
         "sparse": lambda now: core.MetersConfig(distribution="sparse"),
         "exact": lambda now: core.MetersConfig(scheme="orthogonal"),
-        "tall": lambda now: core.MetersConfig(aspect="4"),
+        "tall": lambda now: core.MetersConfig(size=512, aspect="4"),
     },
 )
 lab.panel(SLUG, core.CodeConfig, code)
@@ -371,6 +408,7 @@ lab.panel(
         "square": lambda now: core.FansConfig(fan_out=256, fan_in=256),
         "wide": lambda now: core.FansConfig(fan_out=112, fan_in=400),
         "coordinate": lambda now: replace(now, count="mean-square"),
+        "kernel": lambda now: core.FansConfig(fan_out=512, fan_in=32, kernel="3"),
     },
 )
 lab.panel(

@@ -55,6 +55,12 @@ def ready_all(
     return False
 
 
+def runs(task: Task, config: Config) -> bool:
+    """Whether a job makes the model now."""
+    job = jobs.find(task, config)
+    return bool(job and job.active)
+
+
 def sidebar() -> None:
     """The jobs that run, on every page. When one starts or ends, every open page is drawn again."""
     context = get_script_run_ctx()

@@ -135,8 +135,13 @@ def shown() -> Any:
 
 def chart(verb: Callable[..., Figure], table: pd.DataFrame, *, alt: str, **options: Any) -> None:
     """Draw a table of the computed result with a verb of `charts`; `alt` states the finding."""
-    figure = verb(table, **options)
     _recorder.get().drawings.append(takeaway.Drawing(verb, table, options))
+    live(verb, table, alt=alt, **options)
+
+
+def live(verb: Callable[..., Figure], table: pd.DataFrame, *, alt: str, **options: Any) -> None:
+    """The same of a result that still grows: there is nothing to take along yet."""
+    figure = verb(table, **options)
     spec = {**figure.spec, "datasets": dict(figure.tables)}
     st.vega_lite_chart(spec, alt=alt, width="stretch")
 

@@ -75,10 +75,11 @@ from core.initialization.profile import (
     profile,
 )
 from core.initialization.propagation import orthogonal_pairs, propagate
-from core.initialization.region import MAP, Region, RegionConfig, region
+from core.initialization.region import MAP, Region, RegionConfig, cells, region
 from core.initialization.schemes import (
     DISTRIBUTIONS,
     SCHEMES,
+    kernel_variance,
     kurtosis,
     orthogonalized,
     sample_kernel,
@@ -86,21 +87,14 @@ from core.initialization.schemes import (
     truncated_variance,
     variance,
 )
-from core.initialization.sizes import (
-    DECOMPOSED,
-    Code,
-    CodeConfig,
-    Meters,
-    MetersConfig,
-    code,
-    meters,
-)
+from core.initialization.sizes import Code, CodeConfig, Meters, MetersConfig, code, meters, sides
 from core.initialization.sketch import Sketch, sketch
 from core.initialization.stability import Stability, StabilityConfig, kind, stability
 from core.initialization.training import (
     SHIPPED,
     Starts,
     StartsConfig,
+    live_losses,
     shipped_starts,
     starts,
 )
@@ -112,7 +106,6 @@ TASKS = {"network": TRAINING, "region": MAP}
 __all__ = [
     "ACTIVATIONS",
     "CLAIMS",
-    "DECOMPOSED",
     "DISTRIBUTIONS",
     "MAP",
     "PASSES",
@@ -155,6 +148,7 @@ __all__ = [
     "angle_variance",
     "angles",
     "angles_by_layer",
+    "cells",
     "cloud",
     "code",
     "collapse",
@@ -170,8 +164,10 @@ __all__ = [
     "hyperspherical",
     "initial_weights",
     "inner_product",
+    "kernel_variance",
     "kind",
     "kurtosis",
+    "live_losses",
     "log_norm_law",
     "log_norms",
     "log_sine_power",
@@ -197,6 +193,7 @@ __all__ = [
     "second_moment",
     "second_moments",
     "shipped_starts",
+    "sides",
     "singular_values",
     "sketch",
     "squared_norm",

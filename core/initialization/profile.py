@@ -41,7 +41,7 @@ class ProfileConfig(Config):
     activation: Annotated[str, Choice(*ACTIVATIONS)] = "relu"
     depth: Annotated[int, Range(1, 100)] = 50
     width: Annotated[int, Range(16, 256, 16)] = 128
-    multiple: Annotated[float, Range(0.5, 2.0, 0.01)] = 1.0  # of every weight
+    multiple: Annotated[float, Range(0.0, 4.0, 0.01)] = 1.0  # of every weight
     distribution: Annotated[str, Choice(*DISTRIBUTIONS)] = "normal"
     layer_norm: bool = False
     residual: bool = False
@@ -60,6 +60,7 @@ class Profile:
     backward: float  # mean square of the gradient at the input
     cosine: float  # of two inputs that were orthogonal
     overflow: int  # the first layer whose second moment is not finite or left the axis; -1: none
+    overflow_backward: int  # the last layer whose gradient's is or has; -1: none
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,8 @@ def _profile(config: ProfileConfig) -> Profile:
         forward=float(forward.iloc[-1]),
         backward=float(net["backward_second_moment"].iloc[0]),
         cosine=float(net["cosine"].iloc[-1]),
-        overflow=_overflow(forward),
+        overflow=min(_gone(forward), default=-1),
+        overflow_backward=max(_gone(net["backward_second_moment"]), default=-1),
     )
 
 
@@ -215,6 +217,6 @@ def _decades(values: pd.Series) -> tuple[float, float]:
     return 10.0 ** math.floor(low - 1e-9), 10.0 ** math.ceil(high + 1e-9)
 
 
-def _overflow(moments: pd.Series) -> int:
-    gone = np.flatnonzero(np.isnan(_shown(moments)))
-    return int(gone[0]) if len(gone) else -1
+def _gone(moments: pd.Series) -> list[int]:
+    """The layers whose moment no axis can show."""
+    return np.flatnonzero(_shown(moments).isna()).tolist()

@@ -37,9 +37,10 @@ def propagate(
 
     Columns: layer; forward_second_moment, the mean square of z_l (row 0: of the input);
     backward_second_moment, of the gradient with respect to z_l, from a gradient N(0, 1) at the
-    top; cosine, of z_l for pairs of inputs that start orthogonal. What overflows is infinite or
-    NaN. Raises ValueError on fewer than two widths, a width below 2, a batch below 2, a residual
-    branch between layers of different width, and as `sample_weight` does.
+    top; cosine, of z_l for pairs of inputs that start orthogonal: NaN if nothing is left of them.
+    What overflows is infinite or NaN. Raises ValueError on fewer than two widths, a width below 2,
+    a batch below 2, a residual branch between layers of different width, and as `sample_weight`
+    does.
     """
     _check(widths, batch, residual)
     phi, branch = function(activation), 1 / math.sqrt(len(widths) - 1)
@@ -82,7 +83,9 @@ def _mean_square(x: Tensor) -> float:
 
 def _cosine(x: Tensor) -> float:
     pairs = x.detach().double()
-    return float(F.cosine_similarity(pairs[0 : len(x) - 1 : 2], pairs[1::2], eps=1e-300).mean())
+    first, second = pairs[0 : len(x) - 1 : 2], pairs[1::2]
+    cosines = (first * second).sum(1) / (first.norm(dim=1) * second.norm(dim=1))
+    return float(cosines.nanmean())
 
 
 def _check(widths: Sequence[int], batch: int, residual: bool) -> None:

@@ -5,7 +5,7 @@
 Source: https://kexue.fm/archives/7180: too much expansion or degeneration at the start hurts.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import Annotated
@@ -73,13 +73,18 @@ def train_cells(config: RegionConfig, state: Tensors | None = None) -> Iterator[
         )
 
 
+def cells(accuracies: Mapping[int, float]) -> pd.DataFrame:
+    """The table of a map of which these cells are done, counted from 1; NaN for the others."""
+    table = pd.DataFrame(CELLS, columns=["depth", "multiple"], index=range(1, len(CELLS) + 1))
+    return table.assign(accuracy=pd.Series(accuracies, dtype=float)).reset_index(drop=True)
+
+
 MAP = Task("initialization.region", 1, RegionConfig, TRAINING.data, train_cells)
 
 
 def region(config: RegionConfig) -> Region:
     """The map of a start; it is made first, if it never was."""
-    accuracies = trained(MAP, config).tensors["accuracy"].tolist()
-    table = pd.DataFrame(CELLS, columns=["depth", "multiple"]).assign(accuracy=accuracies)
+    table = cells(dict(enumerate(trained(MAP, config).tensors["accuracy"].tolist(), 1)))
     deepest = table[table["depth"] == max(DEPTHS)].set_index("multiple")["accuracy"]
     return Region(
         table=table,

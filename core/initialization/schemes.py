@@ -1,7 +1,8 @@
 """How large and of what shape: every scaling the post names or implies, from every distribution.
 
 A weight is [fan_out, fan_in] as in torch: m outputs, n inputs. A scheme decides the variance of
-its entries, a distribution their shape; every distribution is drawn with variance 1 and scaled.
+its entries, a distribution their shape; every distribution is drawn with variance 1 and scaled, in
+place where a large weight would be copied.
 
 Sources: https://kexue.fm/archives/7180 (1/m and its corollaries); Glorot & Bengio 2010 (2/(m+n));
 He et al. 2015 (2/n, arXiv:1502.01852).
@@ -53,24 +54,28 @@ def _truncated_normal(
 ) -> Tensor:
     below = math.erfc(CUT / math.sqrt(2)) / 2
     z = torch.special.ndtri(below + (1 - 2 * below) * _share(shape, generator, dtype))
-    return z / math.sqrt(truncated_variance())
+    return z.div_(math.sqrt(truncated_variance()))
 
 
 def _rademacher(shape: Shape, generator: torch.Generator | None, dtype: torch.dtype) -> Tensor:
-    return 2 * (_share(shape, generator, dtype) < 0.5).to(dtype) - 1
+    return (_share(shape, generator, dtype) < 0.5).to(dtype).mul_(2).sub_(1)
 
 
 def _laplace(shape: Shape, generator: torch.Generator | None, dtype: torch.dtype) -> Tensor:
-    u = _share(shape, generator, dtype) - 0.5
-    beyond = (2 * u.abs()).clamp(max=1 - torch.finfo(dtype).eps)  # the logarithm of 0 has no place
-    return -u.sign() * torch.log1p(-beyond) / math.sqrt(2)
+    u = _share(shape, generator, dtype).sub_(0.5)
+    beyond = u.abs().mul_(2).clamp_(max=1 - torch.finfo(dtype).eps)  # the logarithm of 0 is none
+    return beyond.neg_().log1p_().div_(math.sqrt(2)).copysign_(u)
 
 
 def _student(freedom: float) -> Draw:
+    """A normal number over the root of a chi-square one, as defined; t has variance f / (f - 2)."""
+
     def draw(shape: Shape, generator: torch.Generator | None, dtype: torch.dtype) -> Tensor:
         seed = torch.randint(2**62, (1,), generator=generator).item()
-        t = np.random.default_rng(int(seed)).standard_t(freedom, shape)
-        return torch.from_numpy(t).to(dtype) / math.sqrt(freedom / (freedom - 2))
+        kind = np.float64 if dtype is torch.float64 else np.float32
+        gamma = np.random.default_rng(int(seed)).standard_gamma(freedom / 2, shape, dtype=kind)
+        root = torch.from_numpy(gamma).to(dtype).div_(freedom / 2 - 1).sqrt_()
+        return _normal(shape, generator, dtype).div_(root)
 
     return draw
 
@@ -78,7 +83,7 @@ def _student(freedom: float) -> Draw:
 def _sparse(shape: Shape, generator: torch.Generator | None, dtype: torch.dtype) -> Tensor:
     density = min(1.0, NONZERO / shape[1])
     kept = _share(shape, generator, dtype) < density
-    return kept * _rademacher(shape, generator, dtype) / math.sqrt(density)
+    return _rademacher(shape, generator, dtype).mul_(kept).div_(math.sqrt(density))
 
 
 def _share(shape: Shape, generator: torch.Generator | None, dtype: torch.dtype) -> Tensor:
@@ -123,6 +128,19 @@ def variance(scheme: str, fan_out: int, fan_in: int) -> float:
     return SCHEMES[scheme](fan_out, fan_in)
 
 
+def kernel_variance(scheme: str, out_channels: int, in_channels: int, size: int) -> float:
+    """Variance of the entries of a square convolution kernel; of size 1 it is a weight.
+
+    Each fan is a number of channels times size^2; an orthogonal one is so as a matrix
+    [out_channels, in_channels size^2]. Raises ValueError as `variance` does.
+    """
+    if size < 1:
+        raise ValueError(f"size is {size!r}, but must be an integer >= 1")
+    area = size * size
+    fan_out = out_channels if scheme == "orthogonal" else out_channels * area
+    return variance(scheme, fan_out, in_channels * area)
+
+
 def sample_weight(
     fan_out: int,
     fan_in: int,
@@ -142,10 +160,9 @@ def sample_weight(
     _one_of("distribution", distribution, DISTRIBUTIONS)
     if not 0 <= gain < math.inf:
         raise ValueError(f"gain is {gain!r}, but must be a finite number >= 0")
-    scale = math.sqrt(variance(scheme, fan_out, fan_in))
+    scale = gain * math.sqrt(variance(scheme, fan_out, fan_in))
     drawn = DISTRIBUTIONS[distribution]((fan_out, fan_in), generator, dtype)
-    unit = orthogonalized(drawn) if scheme == "orthogonal" else scale * drawn
-    return (gain * unit).to(dtype)
+    return drawn.mul_(scale) if scheme != "orthogonal" else orthogonalized(drawn).mul_(gain)
 
 
 def sample_kernel(
@@ -158,23 +175,17 @@ def sample_kernel(
     generator: torch.Generator | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> Float[Tensor, "out_channels in_channels size size"]:
-    """A fresh square convolution kernel: each fan is a number of channels times size^2.
+    """A fresh square convolution kernel, with the entries' variance that `kernel_variance` says.
 
-    "orthogonal" makes the kernel's [out_channels, in_channels size^2] matrix so, as torch does.
     Raises ValueError as `sample_weight` does.
     """
-    if size < 1:
-        raise ValueError(f"size is {size!r}, but must be an integer >= 1")
-    area, shape = size * size, (out_channels, in_channels, size, size)
+    meant, area = kernel_variance(scheme, out_channels, in_channels, size), size * size
     flat = sample_weight(
         out_channels, in_channels * area, scheme, distribution=distribution, generator=generator,
         dtype=dtype,
     )  # fmt: skip
-    if scheme == "orthogonal":
-        return flat.reshape(shape)
     now = variance(scheme, out_channels, in_channels * area)
-    meant = variance(scheme, out_channels * area, in_channels * area)
-    return (flat * math.sqrt(meant / now)).reshape(shape)
+    return (flat * math.sqrt(meant / now)).reshape(out_channels, in_channels, size, size)
 
 
 def _truncated_kurtosis() -> float:

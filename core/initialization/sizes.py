@@ -4,7 +4,7 @@ Source: https://kexue.fm/archives/7180, corollaries 2 to 4.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import numpy as np
@@ -27,10 +27,11 @@ from core.initialization.meters import (
 from core.initialization.schemes import DISTRIBUTIONS, kurtosis, sample_weight
 from core.initialization.sketch import sketch
 from core.knobs import Choice, Config, Range
+from core.orthogonal import Reflections, reflections
 
 SWEEP = (8, 16, 32, 64, 128, 256)  # measured too, as far as they are below the chosen size
 LARGEST = 4096
-DECOMPOSED = 1024  # larger weights are sketched
+DECOMPOSED = 1024  # a weight with two longer sides is sketched
 VECTORS = 200
 SKETCHED_VECTORS = 40
 BINS = 40  # at most
@@ -40,13 +41,18 @@ RUNS = 100  # of the post's code
 
 @dataclass(frozen=True)
 class MetersConfig(Config):
-    """How many inputs, how many outputs for each, and what the entries are drawn from."""
+    """The longer side, how many outputs for each input, and what the entries are drawn from."""
 
     size: Annotated[int, Range(8, LARGEST, 8)] = 128
     distribution: Annotated[str, Choice(*DISTRIBUTIONS)] = "normal"
     scheme: Annotated[str, Choice("post", "orthogonal")] = "post"
     aspect: Annotated[str, Choice("0.25", "0.5", "1", "2", "4")] = "1"  # outputs per input
     seed: Annotated[int, Range(0, 99)] = 0
+
+    @property
+    def decomposed(self) -> bool:
+        """Whether all singular values are computed; if not, products with vectors tell of them."""
+        return min(sides(self, self.size)) <= DECOMPOSED
 
 
 @dataclass(frozen=True)
@@ -85,18 +91,16 @@ class Code:
 
 
 def meters(config: MetersConfig) -> Meters:
-    """Weights of growing size, the last of `size` inputs."""
-    weight = _weight(config, config.size)
-    generator = torch.Generator().manual_seed(config.seed + 1000)
-    last = (_decomposed if config.size <= DECOMPOSED else _sketched)(weight, generator)
-    ratio = weight.shape[1] / weight.shape[0]
+    """Weights of growing size, the longer side of the last one `size`."""
+    fan_out, fan_in = sides(config, config.size)
+    last, ratio = _measured(config), fan_in / fan_out
     low, high = marchenko_pastur_edges(ratio) if config.scheme == "post" else (1.0, 1.0)
     return Meters(
         curves=_curves(config, last.found),
         spectrum=_spectrum(config, last.spectrum, ratio),
         stretches=pd.DataFrame(last.stretches, columns=["vector", "stretch"]),
         entrywise_mse=last.found.entrywise_mse,
-        expected_mse=_expected(config, config.size),
+        expected_mse=_expected(config, fan_out, fan_in),
         relative_frobenius=last.found.relative_frobenius,
         spectral=last.found.spectral,
         condition_number=last.found.condition_number,
@@ -118,21 +122,28 @@ def code(config: CodeConfig) -> Code:
     )
 
 
-def outputs(config: MetersConfig, n: int) -> int:
-    """How many outputs a weight with n inputs has."""
-    return max(2, round(float(config.aspect) * n))
+def sides(config: MetersConfig, size: int) -> tuple[int, int]:
+    """Outputs m and inputs n of a weight whose longer side is `size`."""
+    aspect = float(config.aspect)
+    return round(size * min(aspect, 1)), round(size / max(aspect, 1))
 
 
-def _weight(config: MetersConfig, n: int) -> Tensor:
+def _weight(config: MetersConfig, size: int) -> Tensor:
     generator = torch.Generator().manual_seed(config.seed)
     return sample_weight(
-        outputs(config, n), n, config.scheme, distribution=config.distribution, generator=generator
+        *sides(config, size), config.scheme, distribution=config.distribution, generator=generator
     )
 
 
-def _expected(config: MetersConfig, n: int) -> float:
+def _large(config: MetersConfig) -> Tensor | Reflections:
+    """The same; an orthogonal one is drawn as reflections, which takes no decomposition."""
+    if config.scheme == "orthogonal":
+        return reflections(_weight(replace(config, scheme="post"), config.size))
+    return _weight(config, config.size)
+
+
+def _expected(config: MetersConfig, m: int, n: int) -> float:
     """E of the entrywise meter. With orthonormal columns 0, with m < n rows (n - m) / n^2."""
-    m = outputs(config, n)
     if config.scheme == "orthogonal":
         return max(n - m, 0) / n**2
     return expected_mse(m, n, kurtosis(config.distribution, n))
@@ -140,11 +151,11 @@ def _expected(config: MetersConfig, n: int) -> float:
 
 def _curves(config: MetersConfig, last: Orthogonality) -> pd.DataFrame:
     """Measured up to `size`, expected beyond it too, so that the axes stand still."""
-    found = {n: orthogonality(_weight(config, n)) for n in SWEEP if n < config.size}
+    found = {size: orthogonality(_weight(config, size)) for size in SWEEP if size < config.size}
     found[config.size] = last
-    rows = [row for n, one in found.items() for row in _measured(n, one)]
-    for n in (*SWEEP, 512, 1024, LARGEST):
-        mse, edge = _expected(config, n), _worst(config)
+    rows = [row for size, one in found.items() for row in _row(sides(config, size)[1], one)]
+    for m, n in (sides(config, size) for size in (*SWEEP, 512, 1024, LARGEST)):
+        mse, edge = _expected(config, m, n), _worst(config)
         limits = zip(METERS, (mse, math.sqrt(n * mse), edge), strict=True)
         rows += [(n, f"{meter}-theory", value) for meter, value in limits]
     table = pd.DataFrame(rows, columns=["n", "curve", "value"])
@@ -152,7 +163,7 @@ def _curves(config: MetersConfig, last: Orthogonality) -> pd.DataFrame:
     return table.assign(value=table["value"].where(shown))
 
 
-def _measured(n: int, found: Orthogonality) -> list[tuple[int, str, float]]:
+def _row(n: int, found: Orthogonality) -> list[tuple[int, str, float]]:
     values = (found.entrywise_mse, found.relative_frobenius, found.spectral)
     return [(n, meter, value) for meter, value in zip(METERS, values, strict=True)]
 
@@ -183,6 +194,13 @@ class _Measured:
     stretches: list[tuple[str, float]]
 
 
+def _measured(config: MetersConfig) -> _Measured:
+    generator = torch.Generator().manual_seed(config.seed + 1000)
+    if config.decomposed:
+        return _decomposed(_weight(config, config.size), generator)
+    return _sketched(_large(config), generator)
+
+
 def _decomposed(weight: Tensor, generator: torch.Generator) -> _Measured:
     """All singular values, many random vectors, and the two that the weight treats worst."""
     values, (fan_out, fan_in) = singular_values(weight), weight.shape
@@ -202,7 +220,7 @@ def _decomposed(weight: Tensor, generator: torch.Generator) -> _Measured:
     )
 
 
-def _sketched(weight: Tensor, generator: torch.Generator) -> _Measured:
+def _sketched(weight: Tensor | Reflections, generator: torch.Generator) -> _Measured:
     """The same as far as products with vectors tell; each place is spread over its surroundings."""
     found, (fan_out, fan_in) = sketch(weight, SKETCHED_VECTORS, generator), weight.shape
     values = found.values.numpy()

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from core.initialization.meters import Orthogonality
 from core.lanczos import spectral_measure
+from core.orthogonal import Reflections
 
 STEPS = 40  # of Lanczos: the largest singular value of a normal weight has converged
 
@@ -27,28 +28,30 @@ class Sketch:
 
 
 def sketch(
-    weight: Float[Tensor, "m n"], vectors: int, generator: torch.Generator | None = None
+    weight: Tensor | Reflections, vectors: int, generator: torch.Generator | None = None
 ) -> Sketch:
     """Meters from Lanczos on W^T W, and from `vectors` random vectors, without W^T W itself.
 
     The entrywise and the Frobenius meter are unbiased, with a relative error of about
-    3 / sqrt(vectors * n). The spectral meter is a lower bound.
+    3 / sqrt(vectors * n). The spectral meter is a lower bound: the outermost place, or the vector
+    that W^T W changes most.
     """
     fan_out, fan_in = weight.shape
-    x = torch.randn(vectors + 1, fan_in, generator=generator)
-    places, shares = spectral_measure(lambda v: weight.T @ (weight @ v), x[0], STEPS)
-    images = x[1:] @ weight.T
-    gaps = images @ weight - x[1:]
-    mean_square = float(gaps.double().square().sum() / x[1:].double().square().sum())
-    missing = 1.0 if fan_out < fan_in else 0.0
+    start = torch.randn(fan_in, generator=generator)
+    x = torch.randn(fan_in, vectors, generator=generator)
+    places, shares = spectral_measure(lambda v: weight.T @ (weight @ v), start, STEPS)
+    images = weight @ x
+    gaps, squares = (each.double().square().sum(0) for each in (weight.T @ images - x, x))
+    mean_square = float(gaps.sum() / squares.sum())
+    farthest = max(float((places - 1).abs().max()), math.sqrt(float((gaps / squares).max())))
     return Sketch(
         orthogonality=Orthogonality(
             entrywise_mse=mean_square / fan_in,
             relative_frobenius=math.sqrt(mean_square),
-            spectral=max(float((places - 1).abs().max()), missing),
+            spectral=max(farthest, 1.0) if fan_out < fan_in else farthest,
             condition_number=math.nan,
         ),
         values=places.clamp(min=0).sqrt(),
         shares=shares,
-        stretches=images.square().sum(1) / x[1:].square().sum(1),
+        stretches=images.square().sum(0) / squares,
     )

@@ -34,7 +34,7 @@ class StabilityConfig(Config):
     """An activation, or a formula of one's own, and the gain as a multiple of the tuned one."""
 
     activation: Annotated[str, Choice(*ACTIVATIONS, "own")] = "gelu"
-    multiple: Annotated[float, Range(0.5, 2.0, 0.01)] = 1.0
+    multiple: Annotated[float, Range(0.0, 4.0, 0.01)] = 1.0
     start: Annotated[float, Range(0.1, 4.0, 0.05)] = 1.25
     layers: Annotated[int, Range(5, 100)] = 20
     formula: Annotated[str, Text(LENGTH)] = "x * sigmoid(1.702 * x)"

@@ -3,7 +3,7 @@
 `python scripts/train_initialization_networks.py` makes what ships.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -24,6 +24,7 @@ SHIPPED: dict[str, TrainConfig] = {
 }
 
 LANDMARKS = ("relu-he", "tanh-orthogonal")
+Curve = Sequence[Mapping[str, int | float]]  # a training's metrics, snapshot by snapshot
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,11 @@ def shipped_starts(config: StartsConfig) -> Starts:
     return _compared(_shipped(config), config.activation)
 
 
+def live_losses(config: StartsConfig, curve: Curve) -> pd.DataFrame:
+    """The losses of `Starts`, the chosen one's as far as they are."""
+    return _losses({"start": curve, **_curves(_shipped(config))}, config.activation)
+
+
 def _shipped(config: StartsConfig) -> dict[str, Mapping[str, Any]]:
     """The cards of all that ship, but for the chosen one."""
     found = {name: library.find(TRAINING.key(settings)) for name, settings in SHIPPED.items()}
@@ -77,16 +83,26 @@ def _shipped(config: StartsConfig) -> dict[str, Mapping[str, Any]]:
 
 
 def _compared(runs: Mapping[str, Mapping[str, Any]], activation: str) -> Starts:
-    curves = [
-        pd.DataFrame(meta["curve"])[["step", "loss"]].assign(curve=name)
-        for name, meta in runs.items()
-        if name == "start" or name in LANDMARKS or name.startswith(activation)
-    ]
     ends = [
         (name, meta["metrics"]["loss"], meta["metrics"]["test_accuracy"])
         for name, meta in runs.items()
     ]
     return Starts(
-        losses=pd.concat(curves, ignore_index=True),
+        losses=_losses(_curves(runs), activation),
         table=pd.DataFrame(ends, columns=["curve", "loss", "accuracy"]),
     )
+
+
+def _curves(runs: Mapping[str, Mapping[str, Any]]) -> dict[str, Curve]:
+    return {name: meta["curve"] for name, meta in runs.items()}
+
+
+def _losses(curves: Mapping[str, Curve], activation: str) -> pd.DataFrame:
+    """Under each other, over the steps of all; one that has not come so far has gaps."""
+    found = {
+        name: {point["step"]: point["loss"] for point in points}
+        for name, points in curves.items()
+        if name in ("start", *LANDMARKS) or name.startswith(activation)
+    }
+    table = pd.DataFrame(found, dtype=float).rename_axis("step").reset_index()
+    return table.melt("step", var_name="curve", value_name="loss")

@@ -4,6 +4,7 @@ import math
 import threading
 from itertools import islice
 
+import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
@@ -141,3 +142,19 @@ def test_what_ships_is_shown_while_the_chosen_start_is_not_trained(store: object
     result = core.shipped_starts(own)
     assert set(result.table["curve"]) == set(core.SHIPPED)
     assert set(result.losses["curve"]) == {"gelu-tuned", "relu-he", "tanh-orthogonal"}
+
+
+def test_a_training_that_runs_is_drawn_as_far_as_it_is(store: object) -> None:
+    own = core.StartsConfig(depth=5, seed=3, activation="gelu")
+    shipped = core.shipped_starts(own).losses
+    begun = core.live_losses(own, [])
+    assert begun["curve"].unique()[0] == "start"
+    pd.testing.assert_frame_equal(begun.dropna().reset_index(drop=True), shipped)
+    growing = core.live_losses(own, [{"step": 5, "loss": 2.0}, {"step": 10, "loss": 1.5}])
+    assert growing["curve"].unique()[0] == "start"
+    start = growing[growing["curve"] == "start"]
+    assert start["loss"].dropna().tolist() == [2.0, 1.5]
+    assert len(start) == 60  # gaps up to the last step
+    pd.testing.assert_frame_equal(
+        growing[growing["curve"] != "start"].reset_index(drop=True), shipped
+    )

@@ -119,7 +119,8 @@ def test_factors_are_near_the_expected_ones(config: core.FansConfig) -> None:
     result = core.fans(config)
     ways = "norm" if config.count == "norm" else "mean"
     table = result.table.set_index("scheme")
-    tolerance = 6 * math.sqrt(2 / min(config.fan_in, config.fan_out))
+    vectors = 1 if config.kernel == "1" else 3  # of images there are few, but each has nine places
+    tolerance = 6 * math.sqrt(2 / min(config.fan_in, config.fan_out) / vectors)
     found = result.factors.set_index("scheme")
     table = table.loc[found.index]
     assert (found["low"] <= found["forward"]).all()
@@ -140,6 +141,18 @@ def test_the_schemes_have_the_factors_of_the_notes() -> None:
         _, forward, backward, mean_forward, mean_backward = core.expected(scheme, m, n)
         assert (forward, backward) == pytest.approx(factors)
         assert (mean_backward, mean_forward) == pytest.approx(factors)
+        if scheme != "orthogonal":  # a kernel's area counts in both fans
+            assert core.expected(scheme, m, n, 3)[1:3] == pytest.approx(factors)
+
+
+def test_an_orthogonal_kernel_keeps_no_norm() -> None:
+    config = core.FansConfig(fan_out=512, fan_in=32, kernel="3")
+    found = core.fans(config).factors.set_index("scheme").loc["orthogonal"]
+    assert core.expected("orthogonal", 512, 32, 3)[1] == 9
+    for side in ("low", "forward", "high"):  # every input, not only on average
+        assert found[side] == pytest.approx(9, rel=1e-5)
+    with pytest.raises(ValueError, match="size is 0"):
+        core.expected("post", 3, 3, 0)
 
 
 @LEGAL
@@ -207,6 +220,8 @@ def test_profiles_have_a_row_per_layer_and_say_what_left_the_axis(
     forward = curve(result.moments, "forward")
     gone = np.flatnonzero(np.isnan(forward))
     assert result.overflow == (gone[0] if len(gone) else -1)
+    back = np.flatnonzero(np.isnan(curve(result.moments, "backward")))
+    assert result.overflow_backward == (back[-1] if len(back) else -1)
     cosines = curve(result.cosines, "cosine")
     assert np.nanmax(np.abs(cosines)) <= 1 + 1e-6
     assert len(curve(result.cosines, "cosine-theory")) == config.depth + 1
@@ -227,7 +242,22 @@ def test_the_signal_goes_up_first_and_its_gradient_comes_back() -> None:
 def test_twice_the_weights_leave_the_axis_as_a_finding() -> None:
     result = core.profile(core.ProfileConfig(multiple=2.0, depth=100))
     assert 40 <= result.overflow <= 60  # 4^50 is 10^30
-    assert core.profile(core.ProfileConfig()).overflow == -1
+    usual = core.profile(core.ProfileConfig())
+    assert (usual.overflow, usual.overflow_backward) == (-1, -1)
+
+
+def test_no_weights_and_huge_ones_are_findings() -> None:
+    nothing = core.profile(core.ProfileConfig(multiple=0.0, depth=10))
+    assert (nothing.overflow, nothing.overflow_backward) == (1, 9)
+    assert (nothing.forward, nothing.backward) == (0, 0)
+    assert math.isnan(nothing.cosine)
+    huge = core.profile(core.ProfileConfig(multiple=4.0, depth=100))
+    assert math.isnan(huge.forward)
+    assert huge.overflow < 30
+    chaos = core.profile(core.ProfileConfig(multiple=4.0, depth=100, activation="tanh", width=64))
+    assert chaos.overflow == -1 < chaos.overflow_backward
+    away = core.stability(core.StabilityConfig(activation="linear", multiple=4.0, layers=100))
+    assert away.last == pytest.approx(16.0**100 * 1.25)
 
 
 @LEGAL
@@ -270,6 +300,14 @@ def test_the_map_that_ships_is_what_today_s_code_makes() -> None:
     shipped = core.region(config).table["accuracy"].tolist()
     today = [snapshot.metrics["accuracy"] for snapshot in islice(core.MAP.train(config, None), 3)]
     assert today == pytest.approx(shipped[:3], abs=0.02)
+
+
+def test_a_map_that_grows_has_its_cells_where_they_will_be() -> None:
+    whole = core.region(core.RegionConfig()).table
+    part = core.cells(dict(enumerate(whole["accuracy"][:20], 1)))
+    pd.testing.assert_frame_equal(part[:20], whole[:20])
+    assert part["accuracy"][20:].isna().all()
+    assert part[["depth", "multiple"]].equals(whole[["depth", "multiple"]])
 
 
 def test_a_map_goes_on_where_it_stopped(monkeypatch: pytest.MonkeyPatch) -> None:

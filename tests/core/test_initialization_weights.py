@@ -2,6 +2,8 @@
 
 import math
 import threading
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,9 +12,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
-from scipy.stats import kstest, truncnorm
+from scipy.stats import ks_2samp, kstest, laplace, norm, t, truncnorm, uniform
 
 from core import initialization as core
+from core.orthogonal import reflections
 
 SHAPES = [(120, 80), (80, 120), (100, 100)]
 LAWS = [name for name in core.DISTRIBUTIONS if name != "heavy-t"]  # it has no fourth moment
@@ -54,12 +57,14 @@ def test_the_heavy_tail_has_its_variance_in_the_long_run() -> None:
 
 @pytest.mark.parametrize(
     ("distribution", "law"),
-    [("normal", "norm"), ("laplace", "laplace"), ("truncated-normal", truncnorm(-2, 2).cdf)],
-)
+    [
+        ("normal", norm()), ("laplace", laplace()), ("truncated-normal", truncnorm(-2, 2)),
+        ("uniform", uniform(-1, 2)), ("student-t", t(5)), ("heavy-t", t(2.5)),
+    ],
+)  # fmt: skip
 def test_shapes_are_those_of_their_names(distribution: str, law: Any) -> None:
     z = draw(60, 50, distribution=distribution).flatten().numpy() * math.sqrt(60)
-    scale = {"normal": 1, "laplace": math.sqrt(2), "truncated-normal": 0.7737413035**0.5}
-    assert kstest(z * scale[distribution], law).pvalue > 1e-3
+    assert kstest(z * law.std(), law.cdf).pvalue > 1e-3
     signs = draw(9, 9, distribution="rademacher") * 3
     assert set(signs.flatten().round(decimals=9).tolist()) == {-1, 1}
 
@@ -83,18 +88,34 @@ def test_the_truncated_normal_has_the_published_constants() -> None:
 @pytest.mark.parametrize("shape", SHAPES)
 def test_variances_are_those_of_torch_where_it_has_the_scheme(shape: tuple[int, int]) -> None:
     init, m, n = torch.nn.init, *shape
-    oracles = {
-        "xavier": lambda w: init.xavier_normal_(w, generator=generator(1)),
-        "he": lambda w: init.kaiming_normal_(w, nonlinearity="relu", generator=generator(1)),
-        "he-post": lambda w: init.kaiming_normal_(
-            w, mode="fan_out", nonlinearity="relu", generator=generator(1)
-        ),
-        "lecun": lambda w: init.kaiming_normal_(w, nonlinearity="linear", generator=generator(1)),
-    }
-    for scheme, fill in oracles.items():
-        theirs = fill(torch.empty(m, n, dtype=torch.float64))
-        ours = draw(m, n, scheme=scheme, seed=1)
-        torch.testing.assert_close(ours, theirs)  # the same numbers, not only the same variance
+    xavier = {"normal": init.xavier_normal_, "uniform": init.xavier_uniform_}
+    kaiming = {"normal": init.kaiming_normal_, "uniform": init.kaiming_uniform_}
+    for law in ("normal", "uniform"):
+        oracles: dict[str, Callable[..., torch.Tensor]] = {
+            "xavier": xavier[law],
+            "he": partial(kaiming[law], nonlinearity="relu"),
+            "he-post": partial(kaiming[law], mode="fan_out", nonlinearity="relu"),
+            "lecun": partial(kaiming[law], nonlinearity="linear"),
+        }
+        for scheme, fill in oracles.items():
+            theirs = fill(torch.empty(m, n, dtype=torch.float64), generator=generator(1))
+            ours = draw(m, n, scheme=scheme, distribution=law, seed=1)
+            torch.testing.assert_close(ours, theirs)  # the same numbers, not only their variance
+            theirs = fill(torch.empty(m, n, 3, 3, dtype=torch.float64), generator=generator(1))
+            kernel = core.sample_kernel(
+                m, n, 3, scheme, distribution=law, generator=generator(1), dtype=torch.float64
+            )
+            torch.testing.assert_close(kernel, theirs)
+
+
+def test_the_truncated_normal_is_torch_s_but_for_the_factor_that_it_lacks() -> None:
+    theirs = torch.nn.init.trunc_normal_(
+        torch.empty(60, 50, dtype=torch.float64), a=-2.0, b=2.0, generator=generator(1)
+    )
+    ours = draw(60, 50, distribution="truncated-normal") * math.sqrt(60)
+    factor = math.sqrt(core.truncated_variance())
+    assert ks_2samp((ours * factor).flatten(), theirs.flatten()).pvalue > 1e-3
+    assert float(theirs.var()) == pytest.approx(factor**2, rel=0.1)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -291,12 +312,44 @@ def test_a_sketch_tells_what_a_decomposition_tells(shape: tuple[int, int]) -> No
     assert float(found.shares[found.values < place].sum()) == pytest.approx(0.8, abs=0.12)
 
 
-def test_a_sketch_of_a_rotation_is_a_rotation_s() -> None:
-    weight = core.sample_weight(300, 300, "orthogonal", generator=generator())
-    found = core.sketch(weight, 20, generator(1))
-    assert found.orthogonality.spectral < 1e-5
-    assert found.orthogonality.entrywise_mse < 1e-12
-    np.testing.assert_allclose(found.stretches, 1, atol=1e-5)
+@pytest.mark.parametrize("shape", [(300, 300), (300, 150), (150, 300)])
+def test_a_sketch_of_reflections_is_that_of_the_matrix_written_out(shape: tuple[int, int]) -> None:
+    rotation = reflections(torch.randn(*shape, generator=generator()))
+    exact = core.orthogonality(rotation @ torch.eye(shape[1]))
+    for weight in (rotation, rotation @ torch.eye(shape[1])):
+        found = core.sketch(weight, 200, generator(1))
+        near = found.orthogonality
+        assert near.relative_frobenius == pytest.approx(
+            exact.relative_frobenius, rel=0.03, abs=1e-6
+        )
+        assert near.entrywise_mse == pytest.approx(exact.entrywise_mse, rel=0.06, abs=1e-12)
+        assert near.spectral == pytest.approx(exact.spectral, abs=1e-5)
+        assert near.spectral >= near.relative_frobenius * (1 - 1e-6)
+        assert float(found.stretches.max()) < 1 + 1e-5
+        assert len(found.values) == 1 + (shape[0] < shape[1])  # all there are, and no ghosts
+    rotated = core.sketch(rotation, 20, generator(1)).stretches
+    assert float((rotated - 1).abs().max()) < 1e-5 or shape[0] < shape[1]
+
+
+@pytest.mark.parametrize("aspect", ["1", "2", "0.5"])
+def test_large_rotations_are_sketched_without_a_seam(
+    aspect: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = core.MetersConfig(size=512, scheme="orthogonal", aspect=aspect, distribution="sparse")
+    exact = core.meters(config)
+    monkeypatch.setattr("core.initialization.sizes.DECOMPOSED", 128)
+    near = core.meters(config)
+    assert near.entrywise_mse == pytest.approx(exact.entrywise_mse, rel=0.1, abs=1e-12)
+    assert near.spectral == pytest.approx(exact.spectral, abs=1e-5)
+    assert (near.low, near.high, near.expected_mse) == (exact.low, exact.high, exact.expected_mse)
+    assert math.isnan(near.condition_number)
+
+
+def test_the_longer_side_is_the_size() -> None:
+    for aspect, shape in {"0.25": (16, 64), "0.5": (32, 64), "1": (64, 64), "4": (64, 16)}.items():
+        assert core.sides(core.MetersConfig(aspect=aspect), 64) == shape
+    assert not core.MetersConfig(size=1032).decomposed
+    assert core.MetersConfig(size=4096, aspect="4").decomposed
 
 
 def test_large_weights_are_sketched_without_a_seam(monkeypatch: pytest.MonkeyPatch) -> None:

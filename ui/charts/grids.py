@@ -34,7 +34,7 @@ def heatmap(
     near: bool = False,
     names: Mapping[str, str] | None = None,
 ) -> Figure:
-    """One colored cell per row; `domain` fixes the colors, so that pictures can be compared.
+    """One colored cell per row, none where the value is NaN; `domain` fixes the colors.
 
     Numbers on an axis rise; words stand in the order of the table, as they are read. `near`: the
     strong color is for small values. `names`: the words of the codes on the y axis.
@@ -87,9 +87,10 @@ def _heatmap(
     x: str, y: str, value: str, x_title: str, y_title: str, value_title: str,
     domain: tuple[float, float], near: bool, words: bool, names: tuple,
 ) -> dict[str, Any]:  # fmt: skip
-    order: Any = {"sort": None} if words else {}
+    # Numbers by themselves: so the place of a cell that has no value stays.
+    order: Any = None if words else alt.EncodingSortField(x, op="min")
     slant: Any = alt.ExprRef("width < 48 * domain('x').length ? -60 : 0") if words else 0
-    across = alt.X(x, type="ordinal", title=x_title, axis=alt.Axis(labelAngle=slant), **order)
+    across = alt.X(x, type="ordinal", title=x_title, sort=order, axis=alt.Axis(labelAngle=slant))
     word = f"({json.dumps(dict(names))})[datum.label]" if names else "datum.label"
     side = alt.Axis(labelExpr=word, labelOverlap=not (words or names))
     up = alt.Y(y, type="ordinal", title=y_title, sort=None if words else "descending", axis=side)
