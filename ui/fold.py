@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import streamlit as st
+from streamlit.elements.lib.mutable_popover_container import PopoverContainer
 
 
 @st.fragment
@@ -13,3 +14,8 @@ def folded(
     with st.expander(label(), icon=icon, key=key, on_change="rerun") as box:
         if box.open:
             content()
+
+
+def closed(label: str, icon: str, key: str) -> PopoverContainer:
+    """A box behind a button; what stands under `if box.open` is made once it is opened."""
+    return st.popover(label, icon=icon, type="tertiary", key=key, on_change="rerun")

@@ -1,6 +1,5 @@
 """The verbs of a page: header, panel, player, chart, formula, claims, source, take_away."""
 
-import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
@@ -16,13 +15,14 @@ from core.encoders import Notice
 from core.knobs import Config, Knob, knobs
 from core.numerics import NoConvergence
 from core.topics import topic
-from ui import address, charts, controls, ledger, play, seen, takeaway, tour
-from ui.catalogue import bibliography, glossary, live_formula
-from ui.catalogue import equations as numbered_equations
+from ui import address, charts, controls, ledger, play, reading, seen, takeaway, tour
+from ui.catalogue import live_formula
 from ui.charts import Figure
-from ui.fold import folded
+from ui.fold import closed
 from ui.i18n import has, t
 from ui.numbers import pretty
+from ui.reading import equations as equations  # verbs of pages, too
+from ui.reading import source as source
 
 SMALL = 150  # pixels, the height of a small picture
 IN_THE_ROW = 3  # controls beside each other above a picture; the others stand behind "more"
@@ -41,7 +41,7 @@ def header(slug: str) -> None:
     tour.settle(slug)
     with st.container(horizontal=True):
         tour.offer(slug)
-        _beside(slug)
+        reading.beside(slug)
 
 
 def announced(slug: str) -> None:
@@ -141,15 +141,12 @@ def chart(verb: Callable[..., Figure], table: pd.DataFrame, *, alt: str, **optio
 
 def live(verb: Callable[..., Figure], table: pd.DataFrame, *, alt: str, **options: Any) -> None:
     """The same of a result that still grows: there is nothing to take along yet."""
-    figure = verb(table, **options)
-    spec = {**figure.spec, "datasets": dict(figure.tables)}
-    st.vega_lite_chart(spec, alt=alt, width="stretch")
+    _draw(verb(table, **options), alt)
 
 
 def small(figure: Figure, *, alt: str) -> None:
     """A figure as a small picture, without axes and words; `alt` says what it shows."""
-    spec = {**charts.bare(figure.spec, SMALL - 20), "datasets": dict(figure.tables)}
-    st.vega_lite_chart(spec, alt=alt, width="stretch")
+    _draw(Figure(charts.bare(figure.spec, SMALL - 20), figure.tables), alt)
 
 
 def player(slug: str, config: Config, knob: str, draw: Draw) -> None:
@@ -214,18 +211,6 @@ def encoder_notice(notice: Notice | None) -> None:
         st.warning(t(f"app.encoder.{notice.code}", detail=quoted(notice.detail)))
 
 
-def equations(slug: str) -> None:
-    """Every numbered equation of the post, with the function that computes it."""
-    show = partial(_equations, slug)
-    folded(partial(t, "app.equations"), f"_equations.{slug}", show, icon=":material/function:")
-
-
-def source(*functions: Callable[..., Any]) -> None:
-    """The code that the page runs, as it stands in `core`."""
-    key = "_source." + ".".join(function.__name__ for function in functions)
-    folded(partial(t, "app.source"), key, partial(_source, functions), icon=":material/code:")
-
-
 def take_away(slug: str) -> None:
     """The link to the whole page as it stands, and how to run its claims elsewhere."""
     st.header(t("app.take_away"), anchor="take-away", divider="gray")
@@ -262,6 +247,11 @@ def tell_what_was_mended(slug: str) -> None:
 # ---- parts of a panel
 
 
+def _draw(figure: Figure, alt: str) -> None:
+    spec = {**figure.spec, "datasets": dict(figure.tables)}
+    st.vega_lite_chart(spec, alt=alt, width="stretch")
+
+
 def _knob(config: Config, name: str) -> Knob:
     return next(knob for knob in knobs(type(config)) if knob.name == name)
 
@@ -284,7 +274,7 @@ def _take(slug: str, recorder: takeaway.Recorder) -> None:
 
 
 def _take_box(key: str) -> PopoverContainer:
-    return _closed_box(t("app.take_away"), ":material/ios_share:", key)
+    return closed(t("app.take_away"), ":material/ios_share:", key)
 
 
 def _taken(slug: str, recorder: takeaway.Recorder) -> None:
@@ -301,61 +291,6 @@ def _taken(slug: str, recorder: takeaway.Recorder) -> None:
 
 def _download(file: str, content: Callable[[], bytes]) -> None:
     st.download_button(t("app.download", file=file), content, file, on_click="ignore")
-
-
-# ---- beside the tour
-
-
-@st.fragment
-def _beside(slug: str) -> None:
-    """The words and the references of a page, in boxes made once they are opened."""
-    with st.container(horizontal=True):
-        with _closed_box(t("app.glossary"), ":material/menu_book:", f"_glossary.{slug}") as box:
-            if box.open:
-                for term in glossary(slug):
-                    st.markdown(f"**{t(f'{term}.word')}** {t(f'{term}.meaning')}")
-        with _closed_box(
-            t("app.references"), ":material/format_quote:", f"_references.{slug}"
-        ) as box:
-            if box.open:
-                urls = [topic(slug).url, *(paper.url for paper in topic(slug).papers)]
-                st.code("\n\n".join(bibliography()[url] for url in urls), language="bibtex")
-
-
-def _closed_box(label: str, icon: str, key: str) -> PopoverContainer:
-    """A box behind a button, made only once it is opened."""
-    return st.popover(label, icon=icon, type="tertiary", key=key, on_change="rerun")
-
-
-# ---- what is folded
-
-
-def _equations(slug: str) -> None:
-    rows = numbered_equations(slug)
-    papers = any(row.papers for row in rows) and _symbols(slug) == "papers"
-    for equation in rows:
-        caption = t(f"{slug}.equations.{equation.number}")
-        number = equation.label or equation.number
-        st.markdown(f"**({number})** {caption} `{equation.function}`")
-        st.latex(equation.papers if papers and equation.papers else equation.latex)
-
-
-def _symbols(slug: str) -> str:
-    """Whose symbols the reader wants: the post's or the papers'."""
-    return st.segmented_control(
-        t("app.symbols.whose"),
-        ("post", "papers"),
-        format_func=lambda whose: t(f"app.symbols.{whose}"),
-        key=f"_symbols.{slug}",
-        default="post",
-        required=True,
-    )
-
-
-def _source(functions: Sequence[Callable[..., Any]]) -> None:
-    for function in functions:
-        st.caption(f"`{function.__module__}.{function.__qualname__}`")
-        st.code(inspect.getsource(function))
 
 
 # ---- words of the frame

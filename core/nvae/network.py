@@ -86,7 +86,8 @@ class NVAE(nn.Module):
         with torch.device("meta"):
             self._build()
         if device != "meta":
-            self.to_empty(device=device)
+            # Not to_empty: that of a meta tensor imports a second's worth of torch.
+            self._apply(lambda kept: torch.empty(kept.shape, dtype=kept.dtype, device=device))
             _draw(self, generator or torch.Generator().manual_seed(config.seed))
             self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 

@@ -5,6 +5,7 @@ import io
 import json
 import runpy
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,12 @@ def open_page(page: str, language: str = "en", **params: str) -> AppTest:
     for name, value in {"lang": language, **params}.items():
         test.query_params[name] = value
     return test.switch_page(f"pages/{page}.py").run()
+
+
+@cache
+def opened(page: str, language: str = "en") -> AppTest:
+    """The page as it opens, one for all tests that only look at it."""
+    return open_page(page, language)
 
 
 def linked(slug: str, language: str = "en", **knobs: Any) -> AppTest:

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from core.claims import all_claims, shipped
 from core.knobs import Choice, knobs
 from core.topics import TOPICS
-from tests.pages.app import BUILT, axis_titles, charts, open_page, text, widget
+from tests.pages.app import BUILT, axis_titles, charts, open_page, opened, text, widget
 from ui import ledger
 from ui.catalogue import LANGUAGES, equations, shows, words
 
@@ -20,7 +20,7 @@ WIDGETS = ("button_group", "selectbox", "slider")
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("slug", BUILT)
 def test_a_topic_page_asks_its_question_and_draws_its_charts(slug: str, language: str) -> None:
-    page = open_page(slug, language)
+    page = opened(slug, language)
     assert not page.exception
     assert page.title[0].value == words(language)[f"topics.{slug}.question"]
     assert charts(page)
@@ -94,27 +94,18 @@ def test_a_topic_that_is_not_built_yet_says_so_and_links_its_post(language: str)
 
 
 @pytest.mark.parametrize("slug", BUILT)
-def test_every_control_goes_to_both_ends(slug: str) -> None:
-    page = open_page(slug)
-    drawn = len(charts(page))
-    for end in ("min", "max"):
-        for slider in page.slider:
-            slider.set_value(getattr(slider, end))
-        for toggle in page.toggle:
-            toggle.set_value(end == "max")
-        page.run()
-        assert not page.exception
-        assert len(charts(page)) == drawn or offers(page)
-
-
-@pytest.mark.parametrize("slug", BUILT)
-def test_every_option_of_every_choice_draws(slug: str) -> None:
+def test_every_control_goes_to_both_ends_and_through_all_options(slug: str) -> None:
+    """Choices move on together; sliders and switches stand low, high, and low for what is left."""
     page = open_page(slug)
     drawn = len(charts(page))
     choices = choices_of(page, slug)
-    for turn in range(max(map(len, choices.values()), default=0)):
+    for turn in range(max(map(len, choices.values()), default=2)):
         for key, options in choices.items():
             widget(page, key).set_value(options[min(turn, len(options) - 1)])
+        for slider in page.slider:
+            slider.set_value(slider.max if turn == 1 else slider.min)
+        for toggle in page.toggle:
+            toggle.set_value(turn == 1)
         page.run()
         assert not page.exception
         assert len(charts(page)) == drawn or offers(page)
@@ -142,7 +133,7 @@ def choices_of(page: AppTest, slug: str) -> dict[str, tuple[str, ...]]:
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("slug", BUILT)
 def test_every_chart_states_its_finding_and_names_its_axes(slug: str, language: str) -> None:
-    for chart in charts(open_page(slug, language)):
+    for chart in charts(opened(slug, language)):
         assert len(chart.alt) > 10
         assert len(axis_titles(chart)) == 2
         assert not axis_titles(chart) & {"value", "variable", "curve", None, ""}

@@ -6,7 +6,7 @@ import pytest
 
 from core.claims import Verdict, shipped
 from core.knobs import knobs, parse
-from tests.pages.app import BUILT, linked, open_page, text, widget
+from tests.pages.app import BUILT, linked, open_page, opened, text, widget
 from ui.catalogue import LANGUAGES, stops, words
 from ui.tour import surprises
 
@@ -21,7 +21,7 @@ def test_a_tour_has_five_to_eight_stops_with_words(slug: str) -> None:
 
 @pytest.mark.parametrize("slug", BUILT)
 def test_every_stop_is_a_state_that_its_panel_can_take(slug: str) -> None:
-    page = open_page(slug)
+    page = opened(slug)
     for panel, controls in stops(slug):
         kept = page.session_state[f"_kept.{slug}.{panel}"]
         domain = {knob.name: knob for knob in knobs(type(kept))}

@@ -1,0 +1,76 @@
+"""What a reader looks up on a page: words, references, the post's equations, the code."""
+
+import inspect
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from core.topics import topic
+from ui.catalogue import bibliography, glossary
+from ui.catalogue import equations as numbered_equations
+from ui.fold import closed, folded
+from ui.i18n import t
+
+
+@st.fragment
+def beside(slug: str) -> None:
+    """The words and the references of a page, in boxes made once they are opened."""
+    with st.container(horizontal=True):
+        with closed(t("app.glossary"), ":material/menu_book:", f"_glossary.{slug}") as box:
+            if box.open:
+                _words(slug)
+        with closed(t("app.references"), ":material/format_quote:", f"_references.{slug}") as box:
+            if box.open:
+                _references(slug)
+
+
+def equations(slug: str) -> None:
+    """Every numbered equation of the post, with the function that computes it."""
+    show = partial(_equations, slug)
+    folded(partial(t, "app.equations"), f"_equations.{slug}", show, icon=":material/function:")
+
+
+def source(*functions: Callable[..., Any]) -> None:
+    """The code that the page runs, as it stands in `core`."""
+    key = "_source." + ".".join(function.__name__ for function in functions)
+    folded(partial(t, "app.source"), key, partial(_source, functions), icon=":material/code:")
+
+
+def _words(slug: str) -> None:
+    for term in glossary(slug):
+        st.markdown(f"**{t(f'{term}.word')}** {t(f'{term}.meaning')}")
+
+
+def _references(slug: str) -> None:
+    urls = [topic(slug).url, *(paper.url for paper in topic(slug).papers)]
+    st.code("\n\n".join(bibliography()[url] for url in urls), language="bibtex")
+
+
+def _equations(slug: str) -> None:
+    rows = numbered_equations(slug)
+    papers = any(row.papers for row in rows) and _symbols(slug) == "papers"
+    for equation in rows:
+        caption = t(f"{slug}.equations.{equation.number}")
+        number = equation.label or equation.number
+        st.markdown(f"**({number})** {caption} `{equation.function}`")
+        st.latex(equation.papers if papers and equation.papers else equation.latex)
+
+
+def _symbols(slug: str) -> str:
+    """Whose symbols the reader wants: the post's or the papers'."""
+    return st.segmented_control(
+        t("app.symbols.whose"),
+        ("post", "papers"),
+        format_func=lambda whose: t(f"app.symbols.{whose}"),
+        key=f"_symbols.{slug}",
+        default="post",
+        required=True,
+    )
+
+
+def _source(functions: Sequence[Callable[..., Any]]) -> None:
+    for function in functions:
+        st.caption(f"`{function.__module__}.{function.__qualname__}`")
+        st.code(inspect.getsource(function))
