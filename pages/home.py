@@ -64,10 +64,10 @@ PICTURES = {
         },
     ),
     "nvae": Picture(
-        "SamplesConfig", "samples", "ladder", charts.image_grid,
+        "ToysConfig", "toys", "fitted", charts.heatmap,
         {
-            "row": "row", "column": "column", "image": "image", "row_title": "row",
-            "column_title": "column",
+            "x": "x", "y": "y", "value": "density", "x_title": "x", "y_title": "y",
+            "value_title": "", "domain": (0.0, 1.0),
         },
     ),
     "optimization": Picture(
