@@ -157,11 +157,9 @@ def link(slug: str) -> str:
 
 
 def link_to_claim(slug: str, claim: str) -> str:
-    """The address of the panel and state that show a claim, relative to the server."""
-    panel, controls = shows(slug, claim)
+    """The address of a claim, which brings its panel and state along, relative to the server."""
     query = {LANGUAGE: language(), key(slug, TOUR, "claim"): claim}
-    query |= {key(slug, panel, name): text for name, text in controls.items()}
-    return f"{slug}?{urlencode(query)}#{panel}"
+    return f"{slug}?{urlencode(query)}#{shows(slug, claim)[0]}"
 
 
 def _value(slug: str, panel: str, knob: Knob) -> Value:

@@ -57,7 +57,8 @@ def guide(slug: str, panel: str) -> None:
     place = _place(slug)
     if place.claim != NOWHERE and shows(slug, place.claim)[0] == panel:
         record = shipped(slug)[f"{slug}.{place.claim}"]
-        _box(slug, ledger.line(record, record), {"another": (0, _next_surprise(slug))})
+        way = {"another": (0, _next_surprise(slug))} if surprises(slug) else {}
+        _box(slug, ledger.line(record, record), way)
     elif place.stop and stops(slug)[place.stop - 1][0] == panel:
         way = {"back": (place.stop - 1, NOWHERE), "next": (place.stop + 1, NOWHERE)}
         way = {word: to for word, to in way.items() if 1 <= to[0] <= len(stops(slug))}

@@ -81,3 +81,11 @@ def test_a_link_to_a_claim_shows_it_beside_the_state_that_does() -> None:
     assert words("en")["gelu.claims.G3"] in text(page)
     assert widget(page, "gelu.why.criterion").value == "taylor"
     assert not page.info
+
+
+def test_a_claim_is_shown_on_a_page_without_surprises(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ui.tour.surprises", lambda slug: [])
+    page = linked("gelu", tour__claim="G3")
+    assert not page.exception
+    assert words("en")["gelu.claims.G3"] in text(page)
+    assert "_tour.another" not in {button.key for button in page.button}
