@@ -2,7 +2,8 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,6 +23,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+BETWEEN = 1000  # milliseconds from a reader's answer to the next control
 WINDOW = ViewportSize(width=1280, height=900)
 
 
@@ -38,51 +40,55 @@ def version() -> str:
 
 
 def cold(rounds: int, folder: Path = ROOT, path: str = PAGE) -> tuple[list[float], list[float]]:
-    """Seconds from `streamlit run` to the page's title and to its first chart.
+    """Seconds from `streamlit run` to the page's title and to its first picture.
 
     Every round has a new server process and a new browser profile. The browser is already open,
     as a reader's is, and goes to the page as soon as the server answers.
     """
-    titles, charts = [], []
+    titles, pictures = [], []
     for _ in range(rounds):
         with _new_profile() as page, serving(folder) as server:
             page.goto(f"{server.url}/{path}", wait_until="commit")
             before = page.evaluate("performance.timeOrigin / 1000") - server.started
             titles.append(before + page.evaluate("watch.title") / 1000)
-            charts.append(before + page.evaluate("watch.chart") / 1000)
-    return titles, charts
+            pictures.append(before + page.evaluate("watch.picture") / 1000)
+    return titles, pictures
 
 
 def warm(server: Server, rounds: int, path: str = PAGE) -> list[float]:
-    """Seconds from going to the page to its first chart, on a server that has shown it before.
+    """Seconds from going to the page to its first picture, on a server that has shown it before.
 
     Every round has a new browser context, whose cache is empty.
     """
-    charts = []
+    pictures = []
     with _browser() as browser:
         for turn in range(rounds + 1):
             with _new_context(browser) as page:
                 page.goto(f"{server.url}/{path}", wait_until="commit")
-                seconds = page.evaluate("watch.chart") / 1000
+                seconds = page.evaluate("watch.picture") / 1000
                 page.evaluate("watch.settled()")
             if turn:  # at the first visit the server imports and computes
-                charts.append(seconds)
-    return charts
+                pictures.append(seconds)
+    return pictures
 
 
-def menu(server: Server, rounds: int) -> list[float]:
-    """Seconds from a click in the menu to the page's first chart, for a reader already here."""
-    charts = []
+def menu(server: Server, pages: Sequence[str], rounds: int) -> dict[str, list[float]]:
+    """Seconds from a click in the menu to the page's first picture, for a reader already here.
+
+    The first of each page is the first since the server started. `pages` are in the menu's order.
+    """
+    times: dict[str, list[float]] = {path: [] for path in pages}
     with _browser() as browser, _new_context(browser) as page:
-        page.goto(f"{server.url}/{PAGE}")
-        page.evaluate("watch.chart.then(watch.settled)")
+        page.goto(f"{server.url}/claims")
+        page.evaluate("watch.title.then(watch.settled)")
         entries = page.get_by_test_id("stSidebarNavLink")
         for _ in range(rounds):
-            entries.last.click()  # the ledger, which has no chart
-            expect(page.get_by_test_id("stVegaLiteChart")).to_have_count(0)
-            page.evaluate("watch.settled()")
-            charts.append(_click(entries.nth(1), "chart") / 1000)
-    return charts
+            for number, path in enumerate(pages):
+                times[path].append(_click(entries.nth(number), "picture") / 1000)
+                entries.last.click()  # the models, without a picture
+                expect(page.get_by_test_id("stVegaLiteChart")).to_have_count(0)
+                page.evaluate("watch.settled()")
+    return times
 
 
 def controls(server: Server, rounds: int) -> dict[str, list[float]]:
@@ -90,7 +96,7 @@ def controls(server: Server, rounds: int) -> dict[str, list[float]]:
     turns = range(rounds)
     with _browser() as browser, _new_context(browser) as page:
         page.goto(f"{server.url}/{PAGE}")
-        page.evaluate("watch.chart.then(watch.settled)")
+        page.evaluate("watch.picture.then(watch.settled)")
         page.locator("#ripple").scroll_into_view_if_needed()  # its panel is drawn when come near
         reach = page.locator(".st-key-gelu-curves-reach").get_by_role("slider")
         meter = page.locator(".st-key-gelu-curves-meter").get_by_role("radio")
@@ -102,11 +108,33 @@ def controls(server: Server, rounds: int) -> dict[str, list[float]]:
         }
 
 
+def in_training(server: Server) -> tuple[list[float], float]:
+    """Milliseconds from a control to its chart while a VAE trains, and the seconds that it takes.
+
+    The VAE differs from the default one by its seed, so that it is not there yet.
+    """
+    answers: list[float] = []
+    with _browser() as browser, _new_context(browser) as page:
+        page.goto(f"{server.url}/vae?vae.codes.seed=7#codes")
+        train = page.get_by_role("button", name="Train it")
+        train.wait_for()
+        page.evaluate("watch.settled()")
+        train.click()
+        asked = time.monotonic()
+        trains = page.get_by_test_id("stSidebar").get_by_text("Training now")
+        trains.wait_for()
+        radius = page.locator(".st-key-vae-shapes-radius").get_by_role("slider")
+        while trains.count():
+            answers.append(_key(radius, _to_and_fro(len(answers)), "keydown", "chart"))
+            page.wait_for_timeout(BETWEEN)
+    return answers, time.monotonic() - asked
+
+
 def bare_slider(server: Server, rounds: int) -> list[float]:
     """The same for the only slider of the bare page."""
     with _browser() as browser, _new_context(browser) as page:
         page.goto(server.url)
-        page.evaluate("watch.chart.then(watch.settled)")
+        page.evaluate("watch.picture.then(watch.settled)")
         reach = page.locator(".st-key-reach").get_by_role("slider")
         return [_key(reach, _to_and_fro(i), "keydown", "chart") for i in range(rounds)]
 

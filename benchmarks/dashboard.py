@@ -16,6 +16,7 @@ from benchmarks import browser
 from benchmarks.figures import Figure, Target, table
 from benchmarks.readers import Reader, crowd
 from benchmarks.server import BARE, ROOT, Server, serving
+from core.topics import TOPICS
 
 RESULTS = ROOT / "benchmarks" / "results" / "dashboard.json"
 
@@ -45,13 +46,38 @@ def warm(options: Options) -> list[Figure]:
     """On a server that runs already."""
     with serving() as server:
         charts = browser.warm(server, options.rounds or 10)
-        from_menu = browser.menu(server, options.rounds or 10)
     with serving(BARE) as server:
         bare = browser.warm(server, options.rounds or 10, "")
     return [
         Figure("empty browser cache: page to first chart", "s", charts, Target("median", 1.5)),
-        Figure("from the menu to first chart", "s", from_menu, Target("median", 1.5)),
         Figure("bare page, empty browser cache: to first chart", "s", bare),
+    ]
+
+
+def pictures(options: Options) -> list[Figure]:
+    """The first picture of every page: from the menu, and on a server that starts."""
+    pages = ["", *(topic.slug for topic in TOPICS)]
+    with serving() as server:
+        warm = browser.menu(server, pages, 1 + (options.rounds or 10))
+    cold = {path: browser.cold(options.rounds or 2, path=path)[1] for path in pages}
+    figures = []
+    for path in pages:
+        name, target = path or "home", Target("max", 1.5)
+        figures += [
+            Figure(f"{name}: menu to first picture", "s", warm[path][1:], target),
+            Figure(f"{name}: the same at the server's first visit", "s", warm[path][:1], target),
+            Figure(f"{name}: cold start to first picture", "s", cold[path], Target("max", 7)),
+        ]
+    return figures
+
+
+def training(_: Options) -> list[Figure]:
+    """A page in use while it trains its default model."""
+    with serving() as server:
+        answers, seconds = browser.in_training(server)
+    return [
+        Figure("vae: slider to changed chart in training", "ms", answers, Target("p95", 300)),
+        Figure("vae: the default model trained, asked to done", "s", [seconds], Target("max", 180)),
     ]
 
 
@@ -97,10 +123,12 @@ def readers(options: Options) -> list[Figure]:
 PARTS: dict[str, Callable[[Options], list[Figure]]] = {
     "cold": cold,
     "warm": warm,
+    "pictures": pictures,
     "control": control,
+    "training": training,
     "readers": readers,
 }
-IN_A_BROWSER = {"cold", "warm", "control"}
+IN_A_BROWSER = set(PARTS) - {"readers"}
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -43,18 +43,20 @@ def small() -> list[Figure]:
     return [
         _timed("angles, n = 512", lambda: angles(AnglesConfig(dim=512)), QUICK),
         _timed("meters, n = 512", lambda: meters(MetersConfig(size=512)), QUICK),
-        _timed("the post's code, n = 128", lambda: code(CodeConfig(n=128)), QUICK),
+        _timed("the post's code, n = 120", lambda: code(CodeConfig(n=120)), QUICK),
     ]
 
 
 def large() -> list[Figure]:
-    """The meters up to 4096 on the longer side: every law, exact ones, wide and tall ones."""
+    """Angles at 4096; meters up to it on the longer side: every law, exact, wide and tall ones."""
     configs = [MetersConfig(size=1024), MetersConfig(size=2048)]
     configs += [MetersConfig(size=4096, distribution=law) for law in DISTRIBUTIONS]
     for scheme in ("post", "orthogonal"):
         configs += [MetersConfig(size=4096, scheme=scheme, aspect=a) for a in ("0.25", "2", "4")]
     configs += [MetersConfig(size=size, scheme="orthogonal") for size in (1024, 2048, 4096)]
-    return [_timed(_named(config), partial(meters, config), LARGE, runs=3) for config in configs]
+    angular = partial(angles, AnglesConfig(dim=4096))
+    found = [_timed(_named(config), partial(meters, config), LARGE, runs=3) for config in configs]
+    return [_timed("angles, n = 4096", angular, LARGE, runs=3), *found]
 
 
 def deep() -> list[Figure]:

@@ -11,6 +11,13 @@
       const lines = svg?.querySelectorAll(".mark-line path, path.mark-line") ?? [];
       return [...lines].map((path) => path.getAttribute("d")).join("");
     },
+    picture: () => {
+      const main = document.querySelector('[data-testid="stMain"]');
+      if (main?.querySelector("svg.marks :is(path, rect, image)[d], svg.marks image")) return "drawn";
+      const components = main?.querySelectorAll('[data-testid="stBidiComponentIsolated"]') ?? [];
+      const drawn = (host) => host.shadowRoot?.querySelector("canvas, svg path[d]");
+      return [...components].some((part) => [part, ...part.children].some(drawn)) && "drawn";
+    },
   };
 
   // What a panel says in words, without what is inside its components: their documents are apart.
@@ -43,9 +50,9 @@
     });
 
   window.watch = {
-    // When the page's title and its first chart stood, in milliseconds since the navigation.
+    // When the page's title and its first picture stood, in milliseconds since the navigation.
     title: moment(sights.title),
-    chart: moment(sights.chart),
+    picture: moment(sights.picture),
 
     // When the script has run and the browser has drawn what came of it.
     settled: () =>

@@ -21,10 +21,12 @@ series = partial(lab.series, SLUG)
 
 
 def by_step(table: Any, y: str, title: str, alt: str, **options: Any) -> None:
-    """Curves over the steps of a training."""
+    """Curves over the steps of a training; one that ended at once is a dot."""
+    counts = table.groupby("curve")[y].count()
     lab.chart(
         charts.lines, table, x="step", y=y, series="curve", names=series(table["curve"]),
-        x_title=t("batchnorm.step"), y_title=title, alt=alt, **options,
+        points=tuple(counts[counts == 1].index), x_title=t("batchnorm.step"), y_title=title,
+        alt=alt, **options,
     )  # fmt: skip
 
 
@@ -232,8 +234,9 @@ def surface(config: core.SurfaceConfig) -> None:
                 )  # fmt: skip
                 lab.chart(
                     charts.lines, wires, x="across", y="up", series="curve",
-                    names={"wire": word}, paths=("wire",), x_title=t("batchnorm.surface.across"),
+                    names={name: word}, paths=(name,), x_title=t("batchnorm.surface.across"),
                     y_title=t("batchnorm.surface.up"), x_domain=(-1.5, 1.5), y_domain=(-0.8, 2.2),
+                    numbers=False,
                     alt=t("batchnorm.surface.alt_wires", name=word),
                 )  # fmt: skip
 
@@ -281,26 +284,38 @@ def sweep(config: core.SweepConfig) -> None:
 
 def shift(config: core.NoiseConfig) -> None:
     """Noise after normalization: more shift, still good training."""
-    if not jobs.ready_all(core.TRAINING, list(config.trainings.values()), place="shift"):
+    needed = [one for seeds in config.trainings.values() for one in seeds]
+    if not jobs.ready_all(core.TRAINING, needed, place="shift"):
         return
     result = lab.compute(core.shift, config)
     left, right = st.columns(2)
     with left:
         by_step(
             result.shift, "value", t("batchnorm.shift.shift"), t("batchnorm.shift.alt_shift"),
-            y_scale="log",
+            y_scale="log", band=("low", "high"),
         )  # fmt: skip
     with right:
         by_step(
             result.accuracy, "value", t("batchnorm.shift.accuracy"),
-            t("batchnorm.shift.alt_accuracy"), y_domain=(0.0, 1.0),
+            t("batchnorm.shift.alt_accuracy"), y_domain=(0.0, 1.0), band=("low", "high"),
         )  # fmt: skip
     st.markdown(
         t(
             "batchnorm.shift.found",
             **{f"{name}_shift": pretty(value, 2) for name, value in result.median.items()},
-            **{name: f"{100 * value:.1f}" for name, value in result.final.items()},
+            least=pretty(result.times[0], 2),
+            most=pretty(result.times[1], 2),
+            **{name: accuracy_range(*found) for name, found in result.final.items()},
         )
+    )
+
+
+def accuracy_range(mean: float, least: float, most: float) -> str:
+    """A mean of several seeds, and how far they reach."""
+    numbers = {"mean": mean, "least": least, "most": most}
+    return t(
+        "batchnorm.shift.accuracy_range",
+        **{name: f"{100 * value:.1f}" for name, value in numbers.items()},
     )
 
 

@@ -215,7 +215,11 @@ def profile(config: core.ProfileConfig) -> None:
 
 def signal(config: core.ProfileConfig) -> None:
     """As far as the signal has come, beside very wide nets."""
-    result = lab.compute(core.profile, config)
+    try:
+        result = lab.compute(core.profile, config)
+    except core.UnequalWidths:
+        st.error(t("initialization.profile.uneven"))
+        return
     left, right = st.columns(2)
     with left:
         lab.chart(
@@ -243,6 +247,10 @@ def signal(config: core.ProfileConfig) -> None:
             cosine=pretty(result.cosine, 3),
         )
     )
+    if config.shape != "even":
+        first, last = result.ends
+        norm = pretty(result.stretch, 3)
+        st.markdown(t("initialization.profile.stretch", first=first, last=last, stretch=norm))
     if result.overflow >= 0:
         st.warning(t("initialization.profile.overflow", layer=result.overflow))
     if result.overflow_backward >= 0:
@@ -430,6 +438,7 @@ lab.panel(
         "halving": lambda now: core.ProfileConfig(scheme="post"),
         "tanh": lambda now: core.ProfileConfig(scheme="post", activation="tanh"),
         "tuned": lambda now: core.ProfileConfig(scheme="tuned", activation="gelu", depth=100),
+        "narrowing": lambda now: core.ProfileConfig(scheme="he-post", shape="narrowing", width=256),
         "normalized": lambda now: replace(now, layer_norm=True, residual=False),
         "residual": lambda now: replace(now, layer_norm=True, residual=True),
         "explosion": lambda now: core.ProfileConfig(multiple=2.0, depth=100),

@@ -11,11 +11,12 @@ from typing import Any
 import streamlit as st
 
 from core import nvae as core
-from ui import cards, charts, jobs, lab
+from ui import address, cards, charts, jobs, lab, pad
 from ui.i18n import has, t
 from ui.numbers import latex, pretty
 
 SLUG = "nvae"
+REFUSED = "_own.refused"  # why a drawing could not be taken
 series = partial(lab.series, SLUG)
 
 
@@ -108,6 +109,129 @@ def statistics(config: core.StatisticsConfig) -> None:
     made(config.model)
 
 
+def compare(config: core.CompareConfig) -> None:
+    """The NVAE beside a plain VAE of as many weights: pictures, cost, likelihood."""
+    pair = ((core.TRAINING, core.SHIPPED), (core.PLAIN, core.BESIDE))
+    if not all(
+        jobs.ready_all(task, [known[config.model]], place="compare") for task, known in pair
+    ):
+        return
+    if not core.have_data(config.model):
+        st.info(t("nvae.samples.no_data"))
+        return
+    result = lab.compute(core.compare, config)
+    pictures(
+        result.pictures, row_title=t("nvae.compare.row"), column_title=t("nvae.number"),
+        alt=t("nvae.compare.alt_pictures"),
+    )  # fmt: skip
+    lab.table(result.looks, SLUG, digits=3)
+    st.markdown(t("nvae.compare.sharp"))
+    lab.table(result.training, SLUG, digits=6)
+    likelihood(config.likelihood)
+    st.caption(cards.settings(core.PLAIN.name, core.BESIDE[config.model]))
+
+
+def likelihood(config: core.LikelihoodConfig) -> None:
+    """What was measured of both, or the offer to measure it."""
+    if not jobs.ready(core.LIKELIHOOD, config):
+        return
+    found = lab.memo(core.likelihoods)(config)
+    lab.table(found.table, SLUG, digits=4)
+    difference, error = pretty(found.difference.mean, 3), pretty(found.difference.error, 2)
+    st.markdown(
+        t(
+            "nvae.compare.found", images=found.images, draws=config.draws,
+            difference=difference, error=error,
+        )
+    )  # fmt: skip
+
+
+def own(config: core.OwnConfig) -> None:
+    """A reader's picture or characters: made again, renewed scale by scale, walked between."""
+    if not there(config.model):
+        return
+    if not core.have_data(config.model):
+        st.info(t("nvae.samples.no_data"))
+        return
+    _own_picture(config)
+    try:
+        result = lab.compute(core.own, config)
+    except core.Unreadable as error:
+        _refuse(error)
+        return
+    pictures(
+        result.again, row_title=t("nvae.own.row"), column_title=t("nvae.own.column"),
+        alt=t("nvae.own.alt_again"),
+    )  # fmt: skip
+    said = t(
+        "nvae.own.found", cost=pretty(result.cost, 4), usual=pretty(result.usual.mean, 4),
+        error=pretty(result.usual.error, 2),
+    )  # fmt: skip
+    st.markdown(f"{t('nvae.own.known' if result.seen else 'nvae.own.new')} {said}")
+    lab.table(result.told, SLUG, digits=3)
+    pictures(
+        result.changed, row_title=t("nvae.own.changed_row"),
+        column_title=t("nvae.own.changed_column"), alt=t("nvae.own.alt_changed"),
+    )  # fmt: skip
+    made(config.model)
+
+
+def _own_picture(config: core.OwnConfig) -> None:
+    """A drawing or an image file: read, and taken in the place of the first character."""
+    with st.expander(t("nvae.own.drawing"), icon=":material/draw:"):
+        words = {name: t(f"nvae.own.{name}") for name in ("draw", "take", "wipe")}
+        pad.sheet("own", words, partial(_drawn, config.model))
+        if refused := st.session_state.pop(REFUSED, None):
+            _refuse(refused)
+    with st.expander(t("nvae.own.upload"), icon=":material/upload_file:"):
+        st.markdown(t("nvae.own.limits", megabytes=core.BYTES // 10**6))
+        file = st.file_uploader(
+            t("nvae.own.file"), ["png", "jpg", "jpeg"], key="_own.image",
+            max_upload_size=core.BYTES // 10**6,
+        )  # fmt: skip
+        if file:
+            try:
+                code = core.encode_picture(core.read_image(file.getvalue(), config.model))
+            except core.Unreadable as error:
+                _refuse(error)
+            else:
+                st.button(
+                    t("nvae.own.take"), key="_own.take", type="primary", on_click=_look_at,
+                    args=(code,),
+                )  # fmt: skip
+    if config.picture:
+        st.button(t("nvae.own.back"), key="_own.back", on_click=_look_at, args=("",))
+
+
+def _drawn(model: str, content: bytes) -> None:
+    try:
+        _look_at(core.encode_picture(core.read_image(content, model)))
+    except core.Unreadable as error:
+        st.session_state[REFUSED] = error
+
+
+def _refuse(error: core.Unreadable) -> None:
+    st.error(t(f"nvae.own.unreadable.{error.code}", detail=lab.quoted(error.detail)))
+
+
+def _look_at(code: str) -> None:
+    st.session_state[address.key(SLUG, "own", "picture")] = code
+
+
+def parts(config: core.PartsConfig) -> None:
+    """Ablations: each part of the recipe changed alone."""
+    if not jobs.ready_all(core.ABLATION, config.trainings):
+        return
+    result = lab.compute(core.parts, config)
+    lab.chart(
+        charts.ranked, result.means, x="value", y="variant", low="low", high="high",
+        names=series(result.means["variant"]), x_title=t(f"nvae.options.{config.measure}"),
+        y_title=t("nvae.parts.variant"), alt=t("nvae.parts.alt"),
+    )  # fmt: skip
+    st.markdown(t("nvae.parts.found"))
+    lab.table(result.gains, SLUG, digits=3)
+
+
 def toys(config: core.ToysConfig) -> None:
     """A density and the best of a family, exactly."""
     result = lab.compute(core.toys, config)
@@ -191,6 +315,20 @@ lab.panel(
         "fine": lambda now: replace(now, coarse=False, middle=False, fine=True),
     },
 )
+lab.panel(
+    SLUG,
+    core.CompareConfig,
+    compare,
+    presets={"again": lambda now: replace(now, view="reconstructions")},
+)
+lab.panel(
+    SLUG,
+    core.OwnConfig,
+    own,
+    presets={"digits": lambda now: replace(now, model="digits", first="3", second="8")},
+    own=["picture"],
+)
+lab.panel(SLUG, core.PartsConfig, parts)
 lab.panel(
     SLUG,
     core.StatisticsConfig,

@@ -230,6 +230,7 @@ def race(config: core.RaceConfig) -> None:
         lab.chart(
             charts.lines, result.ways, x="x", y="y", series="curve",
             names=series(result.ways["curve"]), paths=core.METHODS, points=("lowest",),
+            ground="level", height=520,
             x_title="x", y_title="y", x_domain=WINDOW, y_domain=WINDOW,
             alt=t("optimization.race.alt_ways"),
         )  # fmt: skip

@@ -247,7 +247,7 @@ def search(config: core.SearchConfig) -> None:
     if not core.is_here(config.texts):
         st.warning(t("similarity.search.gone"))
         return
-    if not jobs.ready(core.CORPUS, config.corpus):
+    if config.corpus != core.AT_ONCE and not jobs.ready(core.CORPUS, config.corpus):
         return
     with st.spinner(t("similarity.encoding")):
         try:

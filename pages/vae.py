@@ -160,7 +160,9 @@ def factors(config: core.FactorsConfig) -> None:
             y_title=t("vae.factors.nats"), alt=t("vae.factors.alt_rotation"),
         )  # fmt: skip
     excess = "–" if result.excess != result.excess else pretty(result.excess, 3)
-    st.markdown(t("vae.factors.found", gap=pretty(result.gap, 3), excess=excess))
+    st.markdown(t("vae.factors.found", excess=excess))
+    lab.table(result.scores, SLUG, digits=3)
+    st.markdown(t("vae.factors.probes"))
     lab.table(result.table, SLUG, digits=3)
     st.caption(cards.settings(core.TRAINING.name, core.SHIPPED[config.model]))
 

@@ -17,9 +17,8 @@ from core.training import Task
 
 
 def main() -> None:
-    """Both kinds of vectors, and every measure of every pair."""
+    """Contextual vectors (static ones are looked up at once), and every measure of every pair."""
     ship(CORPUS, CorpusConfig(vectors="contextual"))
-    ship(CORPUS, CorpusConfig(vectors="static"))
     ship(JUDGED, ScoresConfig())
 
 

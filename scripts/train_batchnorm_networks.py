@@ -1,7 +1,7 @@
 """Train the networks that the batch normalization page shows from the first look on.
 
 Writes pretrained/batchnorm/<digest>/, one folder a network and one for the map of batch sizes. Run
-from the repository root: `python scripts/train_batchnorm_networks.py` (two minutes; what is there
+from the repository root: `python scripts/train_batchnorm_networks.py` (five minutes; what is there
 already is left alone).
 """
 
@@ -16,18 +16,28 @@ import torch
 
 from core import library, runs, tables
 from core.batchnorm.batches import EVAL, EvalConfig
-from core.batchnorm.compare import SHIPPED
+from core.batchnorm.compare import REPEATED, SHIPPED, repeats
 from core.batchnorm.curvature import SEEDS, SHARPNESS, sharpness_table
 from core.batchnorm.training import TRAINING, WATCHED
+from core.knobs import Config
+from core.training import Task
 
 
 def main() -> None:
     """Train what is missing, in a store of its own."""
     torch.set_num_threads(1)
-    jobs = {name: (TRAINING, config) for name, config in SHIPPED.items()}
+    jobs: dict[str, tuple[Task, Config]] = {
+        **{name: (TRAINING, config) for name, config in SHIPPED.items()},
+        **{
+            f"{name}, seed {config.seed}": (TRAINING, config)
+            for name in REPEATED
+            for config in repeats(SHIPPED[name])
+        },
+        "batches": (EVAL, EvalConfig()),
+    }
     with tempfile.TemporaryDirectory() as folder:
         os.environ["LAB_STORE"] = folder
-        for name, (task, config) in {**jobs, "batches": (EVAL, EvalConfig())}.items():
+        for name, (task, config) in jobs.items():
             if library.SHIPPED.card(task.key(config)) is None:
                 found = runs.run(task, config)
                 library.ship(found)

@@ -133,6 +133,7 @@ def test_what_the_code_imports_is_required() -> None:
     lines = (ROOT / "requirements.txt").read_text(encoding="utf-8")
     names = {
         "ot": "pot",
+        "PIL": "pillow",
         "sklearn": "scikit-learn",
         "sentence_transformers": "sentence-transformers",
         "huggingface_hub": "huggingface-hub",

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import islice
 
 import streamlit as st
 from streamlit.runtime import exists, get_instance
@@ -17,8 +18,10 @@ from ui import cards, seen
 from ui.i18n import has, t
 from ui.numbers import pretty
 
-EVERY = 0.5  # seconds between two looks at a running job, at least
+EVERY = 0.5  # seconds between two looks at the running jobs, at least
+EVERY_CURVE = 1.0  # the same where a curve is drawn, which takes a browser a tenth of a second
 LOOKS = 20  # of all open pages together, a second at most
+METRICS = 3  # of a training that are said beside its progress; a task names the telling ones first
 BETWEEN = 0.1  # seconds between two pages that are drawn again
 _RUNNING = "_running"  # keys of the jobs that ran when the page was drawn
 
@@ -49,7 +52,7 @@ def ready_all(
     with st.container(border=True):
         if running:
             st.markdown(_say(task, "trains"))
-            _watch(partial(_train_together, task, configs, running, draw, place))
+            _watch(partial(_train_together, task, configs, running, draw, place), EVERY_CURVE)
         else:
             _offer(task, missing, found[0], place)
     return False
@@ -82,7 +85,7 @@ def listing() -> None:
         with st.container(border=True):
             st.markdown(cards.title(job.task.name, job.settings))
             if job.active:
-                _watch(partial(_progress, job, "listing", with_curve=True))
+                _watch(partial(_progress, job, "listing", with_curve=True), EVERY_CURVE)
             else:
                 st.markdown(_ending(job))
 
@@ -94,6 +97,8 @@ def _train_together(
     if draw:
         draw([_curve(task, config) for config in configs])
     for job in running:
+        if len(running) > 1:
+            st.caption(cards.title(job.task.name, job.settings))
         _progress(job, place, with_curve=draw is None and len(running) == 1)
 
 
@@ -142,10 +147,10 @@ def start(task: Task, config: Config) -> None:
     jobs.submit(task, config)
 
 
-def _watch(draw: Callable[[], None]) -> None:
+def _watch(draw: Callable[[], None], every: float = EVERY) -> None:
     """Draw something again and again, without the rest of the page; seldom if many look."""
 
-    @st.fragment(run_every=max(EVERY, len(_sessions) / LOOKS))
+    @st.fragment(run_every=max(every, len(_sessions) / LOOKS))
     def watched() -> None:
         draw()
 
@@ -186,7 +191,7 @@ def _how_far(job: Job) -> str:
     parts = [t("models.steps", unit=unit, done=report.done, total=report.total)]
     parts += [
         f"{cards.metric(job.task.name, name)} {pretty(value, 3)}"
-        for name, value in report.metrics.items()
+        for name, value in islice(report.metrics.items(), METRICS)
     ]
     if report.left is not None:
         parts.append(t("models.left", time=cards.duration(report.left)))

@@ -65,7 +65,7 @@ def panel(
     """
     name = draw.__name__
     st.header(t(f"{slug}.{name}.title"), anchor=name, divider="gray")
-    st.markdown(t(f"{slug}.{name}.notice"))
+    st.markdown(t(f"{slug}.{name}.notice"), help=reading.meanings(slug, name))
     _panel(slug, name, config_type, draw, presets or {}, tuple(own))
 
 

@@ -1,14 +1,16 @@
 """What a reader looks up on a page: words, references, the post's equations, the code."""
 
 import inspect
+import re
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import streamlit as st
 
 from core.topics import topic
-from ui.catalogue import bibliography, glossary
+from ui import i18n
+from ui.catalogue import bibliography, glossary, words
 from ui.catalogue import equations as numbered_equations
 from ui.fold import closed, folded
 from ui.i18n import t
@@ -26,6 +28,11 @@ def beside(slug: str) -> None:
                 _references(slug)
 
 
+def meanings(slug: str, panel: str) -> str | None:
+    """What those of the page's words mean that a panel uses; None if it uses none."""
+    return "\n\n".join(map(_meaning, _used(slug, panel, i18n.language()))) or None
+
+
 def equations(slug: str) -> None:
     """Every numbered equation of the post, with the function that computes it."""
     show = partial(_equations, slug)
@@ -40,7 +47,31 @@ def source(*functions: Callable[..., Any]) -> None:
 
 def _words(slug: str) -> None:
     for term in glossary(slug):
-        st.markdown(f"**{t(f'{term}.word')}** {t(f'{term}.meaning')}")
+        st.markdown(_meaning(term))
+
+
+def _meaning(term: str) -> str:
+    return f"**{t(f'{term}.word')}** {t(f'{term}.meaning')}"
+
+
+@cache
+def _used(slug: str, panel: str, language: str) -> tuple[str, ...]:
+    """The terms of a page one of whose names stands in what a panel says."""
+    texts, mine = words(language), f"{slug}.{panel}."
+    said = " ".join(text for key, text in texts.items() if key.startswith(mine))
+    return tuple(term for term in glossary(slug) if _stands(said, texts[f"{term}.word"]))
+
+
+def _stands(said: str, word: str) -> bool:
+    """A single Latin letter names too much to be looked for."""
+    names = re.split(r"\s*[,()，、（）]\s*", word)
+    telling = [name for name in names if len(name) > 1 or (name and not name.isascii())]
+    return any(re.search(_whole(name), said, re.IGNORECASE) for name in telling)
+
+
+def _whole(name: str) -> str:
+    """Not inside another word, where words have spaces between them."""
+    return rf"\b{re.escape(name)}\b" if name.isascii() else re.escape(name)
 
 
 def _references(slug: str) -> None:

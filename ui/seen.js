@@ -1,13 +1,17 @@
 // Says that its place has come near the reader's view.
 const main = () => document.querySelector('[data-testid="stMain"]');
+const running = () => document.querySelector('[data-testid="stApp"]')?.dataset.testScriptState === "running";
 
 export default function ({ parentElement, setStateValue }) {
   let times = 0;
   let again;
   // Several places can come near at once, and one message may stand for all: say it until heard.
+  // Not while a run goes on: a fragment that is asked for meanwhile begins at its very end, and
+  // Streamlit then drops what of that run has not left the server yet.
   const say = () => {
-    setStateValue("seen", ++times);
-    again = setTimeout(say, 800);
+    const waits = running();
+    if (!waits) setStateValue("seen", ++times);
+    again = setTimeout(say, waits ? 50 : 800);
   };
   const near = new IntersectionObserver(
     (entries) => {

@@ -124,8 +124,14 @@ def _next_surprise(slug: str) -> str:
 
 
 def _button(slug: str, word: str, icon: str, to: tuple[int, str]) -> None:
-    key = f"_tour.{word}.{slug}"
-    st.button(t(f"app.tour.{word}"), icon=icon, key=key, on_click=_go, args=(slug, *to))
+    st.button(
+        t(f"app.tour.{word}"),
+        icon=icon,
+        key=f"_tour.{word}.{slug}",
+        on_click=_go,
+        args=(slug, *to),
+        shortcut=SHORTCUTS[word],
+    )
 
 
 def _box(slug: str, said: str, way: dict[str, tuple[int, str]]) -> None:
@@ -141,7 +147,7 @@ def _box(slug: str, said: str, way: dict[str, tuple[int, str]]) -> None:
                 st.rerun()
 
 
-SHORTCUTS = {"back": "B", "next": "N", "another": "N"}
+SHORTCUTS = {"take": "T", "surprise": "S", "back": "B", "next": "N", "another": "N"}
 
 
 def _place(slug: str) -> Any:

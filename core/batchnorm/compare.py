@@ -30,6 +30,9 @@ SHIPPED: dict[str, TrainConfig] = {
     "cnn-none": TrainConfig(net="cnn", norm="none"),
     "cnn-batch": TrainConfig(net="cnn"),
 }
+REPEATED = ("none-0.1", "none-0.3", "batch-0.1", "batch-0.3", "noisy")  # ship from three seeds
+SEEDS = 3
+AT_START = ("loss", "accuracy", "sharpness", "lowest", "highest", "distance", "smoothness")
 SIZES = {"16": 16, "64": 64, "256": 256, "all": 4000}
 
 
@@ -46,6 +49,7 @@ class CompareConfig(Config):
     start: Annotated[str, Choice(*STARTS)] = "torch"
     batch_size: Annotated[str, Choice(*SIZES)] = "64"
     standardized: bool = False
+    affine: bool = True
     steps: Annotated[int, Range(200, 2000, 200)] = 400
     seed: Annotated[int, Range(0, 9)] = 0
 
@@ -62,10 +66,16 @@ class CompareConfig(Config):
         own = TrainConfig(
             data=self.data, net=self.net, norm=self.norm, placement=self.placement,
             activation=self.activation, start=self.start, standardized=self.standardized,
-            lr=self.learning_rate, batch_size=SIZES[self.batch_size], steps=self.steps,
-            seed=self.seed,
+            affine=self.affine, lr=self.learning_rate, batch_size=SIZES[self.batch_size],
+            steps=self.steps, seed=self.seed,
         )  # fmt: skip
-        return {"plain": replace(own, norm="none", placement="after"), "normalized": own}
+        plain = replace(own, norm="none", placement="after", affine=True)  # it has no gain
+        return {"plain": plain, "normalized": own}
+
+
+def repeats(config: TrainConfig) -> list[TrainConfig]:
+    """The same training from three seeds; seed k stands for 3k, 3k + 1 and 3k + 2."""
+    return [replace(config, seed=SEEDS * config.seed + k) for k in range(SEEDS)]
 
 
 @dataclass(frozen=True)
@@ -121,9 +131,14 @@ def compared(cards: Mapping[str, Mapping[str, Any]], rate: float) -> Compare:
 
 
 def curve(card: Mapping[str, Any]) -> pd.DataFrame:
-    """The snapshots of a training by step, without the one that only says that it diverged."""
-    rows = pd.DataFrame(card["curve"])
-    return rows[rows["diverged"] == 0].set_index("step")
+    """The snapshots of a training by step; where it diverged, the last row has the loss there."""
+    rows = pd.DataFrame(card["curve"]).astype({"step": int}).set_index("step")
+    if not rows["diverged"].iloc[-1]:
+        return rows
+    end = rows.iloc[-1]
+    seen = rows.iloc[:-1] if len(rows) > 1 else rows[[*AT_START]].set_axis([0])
+    last = pd.DataFrame({"loss": end["reached"]}, index=[int(end["diverged"])])
+    return pd.concat([seen, last]).rename_axis("step")
 
 
 def in_step(curves: Mapping[str, pd.Series], value: str) -> pd.DataFrame:
@@ -159,8 +174,7 @@ def _landscape(name: str, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _run(card: Mapping[str, Any], rows: pd.DataFrame) -> Run:
-    last = card["metrics"]
-    sharp = float(rows["sharpness"].iloc[-1]) if len(rows) else last["sharpness"]
+    last, sharp = card["metrics"], float(rows["sharpness"].dropna().iloc[-1])
     return Run(
         loss=last["loss"],
         accuracy=last["accuracy"],

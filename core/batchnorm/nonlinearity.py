@@ -20,9 +20,9 @@ SLOPES: Mapping[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-def largest_slope(activation: str) -> float:
-    """The largest |g'| on [-50, 50], by autograd on a grid of a thousandth."""
-    x = torch.linspace(-50, 50, 100_001, dtype=torch.float64).requires_grad_()
+def largest_slope(activation: str, reach: float = 50.0) -> float:
+    """The largest |g'| on [-reach, reach], by autograd on a grid of 50 000 places a side."""
+    x = torch.linspace(-reach, reach, 100_001, dtype=torch.float64).requires_grad_()
     (slope,) = torch.autograd.grad(SLOPES[activation](x).sum(), x)
     return float(slope.abs().max())
 

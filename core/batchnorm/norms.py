@@ -25,17 +25,29 @@ def statistics(
 
     Where only the scale is taken the mean is 0, where only the shift is taken the variance is 1.
     """
+    if norm == "group":
+        return _by_group(x)
     axes: tuple[int, ...] = (0, *range(2, x.ndim))
-    if norm in ("layer", "rms-norm", "group"):
+    if norm in ("layer", "rms-norm"):
         axes = tuple(range(1, x.ndim))
     if norm == "instance":
         axes = tuple(range(2, x.ndim))
-    mean = x.mean(axes, keepdim=True)
-    if norm == "center":
-        return mean, torch.ones_like(mean)
     if norm in ("rms", "rms-norm"):
-        mean = torch.zeros_like(mean)
-    return mean, (x - mean).square().mean(axes, keepdim=True)
+        square = x.square().mean(axes, keepdim=True)
+        return torch.zeros_like(square), square
+    var, mean = torch.var_mean(x, axes, correction=0, keepdim=True)
+    return mean, torch.ones_like(mean) if norm == "center" else var
+
+
+def _by_group(x: Float[Tensor, "n c *places"]) -> tuple[Tensor, Tensor]:
+    """Each channel gets the statistics of its group, [n, c, 1, ...]."""
+    groups = x.unflatten(1, (GROUPS, -1))
+    var, mean = torch.var_mean(groups, tuple(range(2, groups.ndim)), correction=0, keepdim=True)
+    size = groups.shape[2]
+    return (
+        mean.squeeze(2).repeat_interleave(size, 1),
+        var.squeeze(2).repeat_interleave(size, 1),
+    )
 
 
 class Normalization(nn.Module):
@@ -74,15 +86,15 @@ class Normalization(nn.Module):
         self.register_buffer("running_var", torch.ones(channels))
 
     def forward(self, x: Float[Tensor, "n c *places"]) -> Float[Tensor, "n c *places"]:
-        """The same shape, normalized."""
-        shape = x.shape
+        """The same shape, normalized. The gain goes into the scale: one pass over x less."""
         self._check(x)
-        if self.norm == "group":
-            x = x.reshape(len(x) * GROUPS, self.channels // GROUPS, *shape[2:])
         mean, var = self._statistics(x)
-        x = ((x - mean) * (var + self.eps).rsqrt()).reshape(shape)
-        if self.weight is not None and self.bias is not None:
-            x = x * _broad(self.weight, x) + _broad(self.bias, x)
+        scale = (var + self.eps).rsqrt()
+        if self.weight is not None:
+            scale = scale * _broad(self.weight, x)
+        x = (x - mean) * scale
+        if self.bias is not None:
+            x = x + _broad(self.bias, x)
         return self._noisy(x) if self.noise and self.training else x
 
     def _statistics(self, x: Tensor) -> tuple[Tensor, Tensor]:

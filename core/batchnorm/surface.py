@@ -62,8 +62,8 @@ def surface(config: SurfaceConfig) -> Surface:
     return Surface(
         plain=_cells(axis, logs["plain"]),
         normalized=_cells(axis, logs["normalized"]),
-        plain_wires=_wires(logs["plain"], config.angle),
-        normalized_wires=_wires(logs["normalized"], config.angle),
+        plain_wires=_wires("plain", logs["plain"], config.angle),
+        normalized_wires=_wires("normalized", logs["normalized"], config.angle),
         sharp={name: float(grid[middle, middle].max()) for name, grid in grids.items()},
     )
 
@@ -137,7 +137,7 @@ def _cells(axis: np.ndarray, logs: np.ndarray) -> pd.DataFrame:
     )
 
 
-def _wires(logs: np.ndarray, angle: int) -> pd.DataFrame:
+def _wires(name: str, logs: np.ndarray, angle: int) -> pd.DataFrame:
     """Lines along both directions, turned by the angle and seen from 30 degrees above."""
     turn, tilt = math.radians(angle), math.radians(30)
     axis = np.linspace(-1, 1, GRID)
@@ -154,6 +154,6 @@ def _wires(logs: np.ndarray, angle: int) -> pd.DataFrame:
         {
             "across": np.concatenate([lines[0], crossed[0]]),
             "up": np.concatenate([lines[1], crossed[1]]),
-            "curve": "wire",
+            "curve": name,
         }
     )

@@ -222,8 +222,11 @@ def _start_of(model: nn.Module, config: TrainConfig) -> dict[str, float]:
         landscape = _landscape(model, config)
     except Diverged:
         landscape = dict.fromkeys(("sharpness", "lowest", "highest", "distance", "smoothness"), 0.0)
+    x, y = watched(config)
+    with torch.no_grad(), unchanged(model), quiet(model):
+        loss = min(F.cross_entropy(model(x), y).nan_to_num(MOST).item(), MOST)
     return {
-        "loss": 0.0, "accuracy": 0.0, **landscape, "shift": 0.0,
+        "loss": loss, "accuracy": accuracy(model, config), **landscape, "shift": 0.0,
         **{f"update_{k + 1}": 0.0 for k in range(count)}, "diverged": 0.0, "reached": 0.0,
     }  # fmt: skip
 

@@ -73,8 +73,9 @@ from core.initialization.profile import (
     log_norm_law,
     log_norms,
     profile,
+    widths,
 )
-from core.initialization.propagation import orthogonal_pairs, propagate
+from core.initialization.propagation import UnequalWidths, orthogonal_pairs, propagate
 from core.initialization.region import MAP, Region, RegionConfig, cells, region
 from core.initialization.schemes import (
     DISTRIBUTIONS,
@@ -138,6 +139,7 @@ __all__ = [
     "StartsConfig",
     "TooFewWords",
     "TrainConfig",
+    "UnequalWidths",
     "Words",
     "WordsConfig",
     "accuracy",
@@ -207,6 +209,7 @@ __all__ = [
     "variance_slope",
     "variance_table",
     "wide_net",
+    "widths",
     "within",
     "word_vectors",
     "words",

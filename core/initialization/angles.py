@@ -15,6 +15,7 @@ from scipy.special import betainc, gammaln, polygamma
 from torch import Tensor
 
 Numbers = int | float | np.ndarray | Tensor
+BLOCK = 2**21  # coordinates
 
 
 def random_directions(
@@ -59,6 +60,12 @@ def sample_angles(
 
     Raises ValueError if count < 1 or dim < 2.
     """
+    block = max(1, BLOCK // max(dim, 1))  # pairs at a time: two thousand of 4096 would fill 200 MB
+    sizes = [min(block, count - start) for start in range(0, max(count, 1), block)]
+    return torch.cat([_angles(dim, size, generator) for size in sizes])
+
+
+def _angles(dim: int, count: int, generator: torch.Generator | None) -> Tensor:
     x, y = (random_directions(count, dim, generator) for _ in range(2))
     return angle_between(x, y)
 

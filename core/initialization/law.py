@@ -25,7 +25,8 @@ from core.knobs import Choice, Config, Range
 
 BINS = 40
 REACH = 4.5  # standard deviations shown on either side
-SIZES = np.unique(np.geomspace(3, 1000, 36).round().astype(int))
+LARGEST = 4096
+SIZES = np.unique(np.geomspace(3, LARGEST, 40).round().astype(int))
 
 # Dimension -> variance as the post prints it.
 POST_VARIANCES = {
@@ -38,7 +39,7 @@ POST_VARIANCES = {
 class AnglesConfig(Config):
     """How many dimensions, what is looked at, how many pairs are drawn."""
 
-    dim: Annotated[int, Range(2, 1000)] = 10
+    dim: Annotated[int, Range(2, LARGEST)] = 10
     view: Annotated[str, Choice("angle", "cosine")] = "angle"
     count: Annotated[str, Choice("500", "1000", "2000")] = "2000"
     seed: Annotated[int, Range(0, 99)] = 0

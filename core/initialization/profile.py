@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import pairwise
 from typing import Annotated, Any
 
 import numpy as np
@@ -31,16 +32,18 @@ NETS = 500
 BINS = 24
 MOMENTS = {"forward_second_moment": "forward", "backward_second_moment": "backward"}
 LEAST, MOST = 1e-30, 1e30  # what the axes of second moments can show
+SHAPES = {"even": (1, 1), "narrowing": (1, 1 / 8), "widening": (1 / 8, 1)}  # first and last width
 
 
 @dataclass(frozen=True)
 class ProfileConfig(Config):
-    """The start of a square net: its scheme, its activation, its depth, and the rest."""
+    """The start of a net: its scheme, its activation, its depth, and the rest."""
 
     scheme: Annotated[str, Choice(*SCHEMES, "tuned")] = "he"  # "tuned": 1/n times the gain
     activation: Annotated[str, Choice(*ACTIVATIONS)] = "relu"
     depth: Annotated[int, Range(1, 100)] = 50
-    width: Annotated[int, Range(16, 256, 16)] = 128
+    width: Annotated[int, Range(16, 256, 16)] = 128  # of the widest layer
+    shape: Annotated[str, Choice(*SHAPES)] = "even"
     multiple: Annotated[float, Range(0.0, 4.0, 0.01)] = 1.0  # of every weight
     distribution: Annotated[str, Choice(*DISTRIBUTIONS)] = "normal"
     layer_norm: bool = False
@@ -59,6 +62,8 @@ class Profile:
     forward: float  # second moment before the last activation
     backward: float  # mean square of the gradient at the input
     cosine: float  # of two inputs that were orthogonal
+    ends: tuple[int, int]  # width of the input and of the last layer
+    stretch: float  # squared norm before the last activation over that of the input
     overflow: int  # the first layer whose second moment is not finite or left the axis; -1: none
     overflow_backward: int  # the last layer whose gradient's is or has; -1: none
 
@@ -87,7 +92,10 @@ class Cloud:
 
 
 def profile(config: ProfileConfig) -> Profile:
-    """One net, measured in both directions as far as the signal has come, beside the theory."""
+    """One net, measured in both directions as far as the signal has come, beside the theory.
+
+    Raises UnequalWidths on residual branches in a net whose layers differ in width.
+    """
     whole = _profile(replace(config, progress=PASSES))
     up = config.depth * min(2 * config.progress / PASSES, 1.0)
     down = config.depth * (2 - max(2 * config.progress / PASSES, 1.0))
@@ -102,19 +110,27 @@ def profile(config: ProfileConfig) -> Profile:
     )
 
 
+def widths(config: ProfileConfig) -> list[int]:
+    """Of the input and of every layer, in even steps of the logarithm; 2 at least."""
+    first, last = (share * config.width for share in SHAPES[config.shape])
+    return np.geomspace(first, last, config.depth + 1).round().astype(int).tolist()
+
+
 @lru_cache(maxsize=8)  # the pictures of one net on its way
 def _profile(config: ProfileConfig) -> Profile:
     tuned = config.scheme == "tuned"
-    scheme, width = "lecun" if tuned else config.scheme, config.width
+    scheme, fans = "lecun" if tuned else config.scheme, widths(config)
     factor = config.multiple * (gain(config.activation) if tuned else 1.0)
     branches = {"layer_norm": config.layer_norm, "residual": config.residual}
     net = propagate(
-        [width] * (config.depth + 1), config.activation, scheme,
+        fans, config.activation, scheme,
         batch=BATCH, distribution=config.distribution, gain=factor, **branches,
         generator=torch.Generator().manual_seed(config.seed),
     )  # fmt: skip
-    scale = factor * math.sqrt(width * variance(scheme, width, width))
-    tables = {"": net, "-theory": wide_net(config.activation, config.depth, scale, **branches)}
+    scales = [factor * math.sqrt(n * variance(scheme, m, n)) for n, m in pairwise(fans)]
+    aspects = [m / n for n, m in pairwise(fans)]
+    wide = wide_net(config.activation, config.depth, scales, aspect=aspects, **branches)
+    tables = {"": net, "-theory": wide}
     forward, moments = net["forward_second_moment"], _curves(tables, MOMENTS, _shown)
     return Profile(
         moments=moments,
@@ -123,6 +139,8 @@ def _profile(config: ProfileConfig) -> Profile:
         forward=float(forward.iloc[-1]),
         backward=float(net["backward_second_moment"].iloc[0]),
         cosine=float(net["cosine"].iloc[-1]),
+        ends=(fans[0], fans[-1]),
+        stretch=float(forward.iloc[-1] / forward.iloc[0] * fans[-1] / fans[0]),
         overflow=min(_gone(forward), default=-1),
         overflow_backward=max(_gone(net["backward_second_moment"]), default=-1),
     )

@@ -21,6 +21,10 @@ from core.initialization.activations import Function, function
 from core.initialization.schemes import sample_weight
 
 
+class UnequalWidths(ValueError):
+    """A residual branch between layers of different width."""
+
+
 def propagate(
     widths: Sequence[int],
     activation: str | Function,
@@ -39,8 +43,8 @@ def propagate(
     backward_second_moment, of the gradient with respect to z_l, from a gradient N(0, 1) at the
     top; cosine, of z_l for pairs of inputs that start orthogonal: NaN if nothing is left of them.
     What overflows is infinite or NaN. Raises ValueError on fewer than two widths, a width below 2,
-    a batch below 2, a residual branch between layers of different width, and as `sample_weight`
-    does.
+    a batch below 2, and as `sample_weight` does; UnequalWidths, one of them, on a residual branch
+    between layers of different width.
     """
     _check(widths, batch, residual)
     phi, branch = function(activation), 1 / math.sqrt(len(widths) - 1)
@@ -94,4 +98,4 @@ def _check(widths: Sequence[int], batch: int, residual: bool) -> None:
     if batch < 2:
         raise ValueError(f"batch is {batch!r}, but must be an integer >= 2: cosines need pairs")
     if residual and len(set(widths)) > 1:
-        raise ValueError(f"widths is {list(widths)}, but a residual net needs equal ones")
+        raise UnequalWidths(f"widths is {list(widths)}, but a residual net needs equal ones")

@@ -27,29 +27,32 @@ LARGEST = 1e150  # a second moment beyond it counts as infinite
 def wide_net(
     activation: str | Function,
     depth: int,
-    scale: int | float = 1.0,
+    scale: float | Sequence[float] = 1.0,
     *,
+    aspect: float | Sequence[float] = 1.0,
     layer_norm: bool = False,
     residual: bool = False,
 ) -> pd.DataFrame:
-    """What `propagate` tends to with width, for square weights of variance scale^2 / n.
+    """What `propagate` tends to with width, for weights of variance scale^2 / n and m/n = aspect.
 
-    One row a layer, `depth` + 1 of them, with the columns of `propagate`. Inputs have second moment
-    1 and start orthogonal; the gradient at the top has second moment 1. What overflows is infinite
-    or NaN. Raises ValueError on an unknown activation.
+    Both are one number, or one for every layer. One row a layer, `depth` + 1 of them, with the
+    columns of `propagate`. Inputs have second moment 1 and start orthogonal; the gradient at the
+    top has second moment 1. What overflows is infinite or NaN. Raises ValueError on an unknown
+    activation.
     """
     phi, keep = function(activation), float(residual)
-    factor = scale**2 / (depth if residual else 1)
-    sizes = _sizes(phi, depth, keep, factor, layer_norm)
+    branch = 1 / depth if residual else 1.0
+    factors = branch * np.broadcast_to(np.square(scale), depth)
+    sizes = _sizes(phi, factors, keep, layer_norm)
     layers = _layers(phi, sizes[:-1], layer_norm)
     with np.errstate(invalid="ignore", over="ignore"):
-        changes = (keep + factor * layers.slopes)[::-1]
+        changes = (keep + np.multiply(factors, aspect) * layers.slopes)[::-1]
         return pd.DataFrame(
             {
                 "layer": range(depth + 1),
                 "forward_second_moment": sizes,
                 "backward_second_moment": np.cumprod([1.0, *changes])[::-1],
-                "cosine": _cosines(layers.series, sizes, keep, factor),
+                "cosine": _cosines(layers.series, sizes, keep, factors),
             }
         )
 
@@ -63,11 +66,11 @@ class _Layers:
 
 
 def _sizes(
-    phi: Function, depth: int, keep: float, factor: float, layer_norm: bool
+    phi: Function, factors: np.ndarray, keep: float, layer_norm: bool
 ) -> Float[np.ndarray, " layers"]:
     """Second moments before each activation; infinite from the layer on that overflows."""
     sizes = [1.0]
-    for _ in range(depth):
+    for factor in factors:
         square, variance = _moments(phi(_places(sizes[-1:])))
         inside = variance / (variance + EPSILON) if layer_norm else square
         size = float(keep * sizes[-1] + factor * inside[0])
@@ -90,12 +93,12 @@ def _layers(phi: Function, sizes: np.ndarray, layer_norm: bool) -> _Layers:
 
 
 def _cosines(
-    series: np.ndarray, sizes: np.ndarray, keep: float, factor: float
+    series: np.ndarray, sizes: np.ndarray, keep: float, factors: np.ndarray
 ) -> Float[np.ndarray, " layers"]:
     cosines = [np.zeros(1)]
     for layer, coefficients in enumerate(series):
         inside = power_series(coefficients, cosines[-1])
-        covariance = keep * sizes[layer] * cosines[-1] + factor * inside
+        covariance = keep * sizes[layer] * cosines[-1] + factors[layer] * inside
         cosines.append(covariance / sizes[layer + 1])
     return np.concatenate(cosines)
 

@@ -93,14 +93,14 @@ class Down(nn.Module):
 
 
 class Up(nn.Module):
-    """Twice the side, other channels: the channels are mixed first, where it is cheap."""
+    """Twice the side (or `side`), other channels: these are mixed first, where it is cheap."""
 
-    def __init__(self, channels: int, out: int) -> None:
+    def __init__(self, channels: int, out: int, side: int | None = None) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(channels, out, 1)
+        self.conv, self.side = nn.Conv2d(channels, out, 1), side
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d i j"]:
-        return F.interpolate(self.conv(x), scale_factor=2.0, mode="bilinear")
+        return F.interpolate(self.conv(x), self.side or 2 * x.shape[-1], mode="bilinear")
 
 
 def norm(channels: int) -> nn.BatchNorm2d:

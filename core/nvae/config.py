@@ -27,44 +27,23 @@ POSTERIORS = ("residual", "absolute")
 OUTPUTS = ("bernoulli", "mixture")
 PRECISIONS = ("float32", "bfloat16")
 GROUPS_AT_MOST = 64  # of a scale
+SMALLEST = 4  # pixels: the side from which on a plain VAE halves no more
 
 
 @dataclass(frozen=True)
-class NVAEConfig(Config):
-    """A model, its loss and its training. Losses are nats per image, summed over pixels."""
+class ImagesConfig(Config):
+    """What every model here has: its images, the meaning of its last layer, its training."""
 
     data: Annotated[str, Choice(*IMAGES)] = "digits"
-    groups: Annotated[str, Text(40)] = "1,2"  # of latents at each scale, the coarsest first
-    latent: Annotated[int, Range(1, 64)] = 4  # channels of z in a group
-    width: Annotated[int, Range(4, 256)] = 16  # channels at the finest scale of latents
-    growth: Annotated[float, Range(1.0, 2.0)] = 1.5  # of the channels from a scale to the coarser
-    cells: Annotated[int, Range(1, 4)] = 1  # of a group, each way
-    cell: Annotated[str, Choice(*CELLS)] = "dense"  # of the decoder
-    expansion: Annotated[int, Range(1, 8)] = 6  # of a depthwise cell
-    halvings: Annotated[int, Range(0, 3)] = 0  # from the image to the finest scale of latents
-    stem_cells: Annotated[int, Range(0, 4)] = 0  # of each halving; 0: one strided convolution
-    posterior: Annotated[str, Choice(*POSTERIORS)] = "residual"
     output: Annotated[str, Choice(*OUTPUTS)] = "bernoulli"
-    flows: Annotated[int, Range(0, 4)] = 0  # pairs of autoregressive cells in a group
     warmup: Annotated[float, Range(0.0, 1.0)] = 0.3  # share of the steps in which the KL comes in
-    balance: bool = True  # the KL of the groups, while it comes in
     spectral: Annotated[float, Range(0.0, 10.0)] = 1e-2  # weight of the sum of spectral norms
     gamma: Annotated[float, Range(0.0, 10.0)] = 1e-2  # and of the sum of max |gamma|
-    checkpointing: bool = False  # cells are computed again in the backward pass
     precision: Annotated[str, Choice(*PRECISIONS)] = "float32"
     steps: Annotated[int, Range(10, 1_000_000)] = 1000
     batch_size: Annotated[int, Range(2, 1024)] = 64
     lr: Annotated[float, Range(1e-5, 0.1)] = 8e-3
     seed: Annotated[int, Range(0, 99)] = 0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        coarsest = 2 ** (self.halvings + len(self.groups_per_scale) - 1)
-        if self.side % coarsest:
-            raise ValueError(
-                f"groups is {self.groups!r} with halvings {self.halvings}, but an image of side "
-                f"{self.side} can't be halved that often"
-            )
 
     @property
     def side(self) -> int:
@@ -81,6 +60,34 @@ class NVAEConfig(Config):
         """Numbers of an image."""
         return self.channels * self.side**2
 
+
+@dataclass(frozen=True)
+class NVAEConfig(ImagesConfig):
+    """A model, its loss and its training. Losses are nats per image, summed over pixels."""
+
+    groups: Annotated[str, Text(40)] = "1,2"  # of latents at each scale, the coarsest first
+    latent: Annotated[int, Range(1, 64)] = 4  # channels of z in a group
+    width: Annotated[int, Range(4, 256)] = 16  # channels at the finest scale of latents
+    growth: Annotated[float, Range(1.0, 2.0)] = 1.5  # of the channels from a scale to the coarser
+    cells: Annotated[int, Range(1, 4)] = 1  # of a group, each way
+    cell: Annotated[str, Choice(*CELLS)] = "dense"  # of the decoder
+    expansion: Annotated[int, Range(1, 8)] = 6  # of a depthwise cell
+    halvings: Annotated[int, Range(0, 3)] = 0  # from the image to the finest scale of latents
+    stem_cells: Annotated[int, Range(0, 4)] = 0  # of each halving; 0: one strided convolution
+    posterior: Annotated[str, Choice(*POSTERIORS)] = "residual"
+    flows: Annotated[int, Range(0, 4)] = 0  # pairs of autoregressive cells in a group
+    balance: bool = True  # the KL of the groups, while it comes in
+    checkpointing: bool = False  # cells are computed again in the backward pass
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        finest = self.side >> self.halvings
+        if self.side % 2**self.halvings or finest < 2 ** (len(self.groups_per_scale) - 1):
+            raise ValueError(
+                f"groups is {self.groups!r} with halvings {self.halvings}, but an image of side "
+                f"{self.side} can't be halved that often"
+            )
+
     @property
     def groups_per_scale(self) -> tuple[int, ...]:
         """How many groups of latents each scale has, the coarsest first."""
@@ -88,9 +95,11 @@ class NVAEConfig(Config):
 
     @property
     def sides(self) -> tuple[int, ...]:
-        """The side of the latents at each scale, the coarsest first."""
-        finest, scales = self.side >> self.halvings, len(self.groups_per_scale)
-        return tuple(finest >> (scales - 1 - scale) for scale in range(scales))
+        """The side of the latents at each scale, the coarsest first; half of 7 is 4."""
+        sides = [self.side >> self.halvings]
+        while len(sides) < len(self.groups_per_scale):
+            sides.append((sides[-1] + 1) // 2)
+        return tuple(reversed(sides))
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -104,6 +113,27 @@ class NVAEConfig(Config):
         """The scale of every group, from the top."""
         counts = enumerate(self.groups_per_scale)
         return tuple(scale for scale, count in counts for _ in range(count))
+
+
+@dataclass(frozen=True)
+class PlainConfig(ImagesConfig):
+    """A plain VAE: one vector of latents."""
+
+    latent: Annotated[int, Range(1, 512)] = 16  # numbers of the vector
+    width: Annotated[int, Range(4, 256)] = 16  # channels at half the side; below it twice as many
+
+    @property
+    def halved(self) -> tuple[int, ...]:
+        """Sides of the pictures inside, the largest first: halved while they are even, above 4."""
+        found = [self.side // 2]
+        while found[-1] % 2 == 0 and found[-1] > SMALLEST:
+            found.append(found[-1] // 2)
+        return tuple(found)
+
+    @property
+    def scale_of(self) -> tuple[int, ...]:
+        """One group, of one scale."""
+        return (0,)
 
 
 def parse_groups(text: str) -> tuple[int, ...]:

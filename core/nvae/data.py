@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Generator, Tensor
 
 from core import datasets, glyphs
-from core.nvae.config import HERE, NVAEConfig
+from core.nvae.config import HERE, ImagesConfig
 
 
 @lru_cache(maxsize=4)
@@ -37,7 +37,7 @@ def digest(name: str) -> str:
 
 
 def binarized(
-    config: NVAEConfig, x: Float[Tensor, "n c h w"], generator: Generator | None = None
+    config: ImagesConfig, x: Float[Tensor, "n c h w"], generator: Generator | None = None
 ) -> Float[Tensor, "n c h w"]:
     """What the likelihood is of: every pixel drawn 0 or 1 by its gray; for mixtures, x itself."""
     return torch.bernoulli(x, generator=generator) if config.output == "bernoulli" else x

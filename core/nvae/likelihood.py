@@ -15,6 +15,7 @@ from torch import Generator, Tensor
 
 from core.nvae.network import NVAE
 from core.nvae.outputs import log_likelihood
+from core.nvae.plain import PlainVAE
 
 AT_ONCE = 100  # draws that are computed together
 
@@ -29,7 +30,7 @@ class Interval:
 
 @torch.no_grad()
 def negative_log_likelihood(
-    model: NVAE,
+    model: NVAE | PlainVAE,
     images: Float[Tensor, "n c h w"],
     importance_samples: int,
     generator: Generator | None = None,
@@ -42,7 +43,7 @@ def negative_log_likelihood(
 
 @torch.no_grad()
 def negative_elbo(
-    model: NVAE, images: Float[Tensor, "n c h w"], generator: Generator | None = None
+    model: NVAE | PlainVAE, images: Float[Tensor, "n c h w"], generator: Generator | None = None
 ) -> Float[Tensor, " n"]:
     """-ln p(x | z) + KL for one draw of z an image, nats."""
     parts = images.split(AT_ONCE)
@@ -58,12 +59,12 @@ def interval(values: Float[Tensor, " n"]) -> Interval:
     return Interval(float(numbers.mean()), 1.96 * float(numbers.std()) / math.sqrt(len(numbers)))
 
 
-def _one(model: NVAE, x: Tensor, samples: int, generator: Generator | None) -> Tensor:
+def _one(model: NVAE | PlainVAE, x: Tensor, samples: int, generator: Generator | None) -> Tensor:
     """The bottom-up half is the same for every draw, so it is passed once."""
     seen, weights = model.encode(x[None]), []
     for start in range(0, samples, AT_ONCE):
         count = min(AT_ONCE, samples - start)
-        wide = [part.expand(count, -1, -1, -1) for part in seen]
+        wide = [part.expand(count, *part.shape[1:]) for part in seen]
         found = model.decode(model.noise(count, generator), wide)
         pixels = log_likelihood(model.config, found.output, x.expand(count, -1, -1, -1))
         weights.append(pixels + found.log_ratio)

@@ -1,12 +1,17 @@
 """The models that ship, loaded once, and what every panel reads off them."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
 from core import library
-from core.nvae.config import NVAEConfig
+from core.nvae import data
+from core.nvae.config import NVAEConfig, PlainConfig
 from core.nvae.network import NVAE
-from core.nvae.training import SHIPPED, TRAINING, restored
+from core.nvae.plain import PlainVAE
+from core.nvae.training import BESIDE, PLAIN, SHIPPED, TRAINING, restored
+from core.store import Artefact
+from core.training import Task
 
 MODELS = ("glyphs", "digits", "mnist")
 SCALES = ("coarse", "middle", "fine")  # their names, from the top
@@ -15,9 +20,10 @@ SCALES = ("coarse", "middle", "fine")  # their names, from the top
 class Absent(ValueError):
     """A model that neither ships nor was trained here; `name` says which."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, kind: str) -> None:
+        more = " --plain" if kind == PLAIN.name else ""
         super().__init__(
-            f"the model {name!r} is not here: python -m core.nvae.train --dataset {name}"
+            f"the model {name!r} is not here: python -m core.nvae.train --dataset {name}{more}"
         )
         self.name = name
 
@@ -25,19 +31,22 @@ class Absent(ValueError):
 @lru_cache(maxsize=4)
 def model(name: str) -> NVAE:
     """The trained model, read-only. Raises Absent."""
-    found = library.find(TRAINING.key(SHIPPED[name]))
-    if found is None:
-        raise Absent(name)
-    return restored(SHIPPED[name], found.tensors)
+    found = restored(SHIPPED[name], _found(TRAINING, SHIPPED[name]).tensors)
+    assert isinstance(found, NVAE)
+    return found
 
 
-def curve(name: str) -> list[dict[str, Any]]:
-    """What was measured along the training. Raises Absent."""
-    found = library.find(TRAINING.key(SHIPPED[name]))
-    if found is None:
-        raise Absent(name)
-    points: list[dict[str, Any]] = found.meta["curve"]
-    return points
+@lru_cache(maxsize=4)
+def plain(name: str) -> PlainVAE:
+    """The plain VAE of as many weights beside it, read-only. Raises Absent."""
+    found = restored(BESIDE[name], _found(PLAIN, BESIDE[name]).tensors)
+    assert isinstance(found, PlainVAE)
+    return found
+
+
+def card(task: Task, config: NVAEConfig | PlainConfig) -> Mapping[str, Any]:
+    """What is noted of a model: its settings, its training. Raises Absent."""
+    return _found(task, config).meta
 
 
 def scale_names(config: NVAEConfig) -> tuple[str, ...]:
@@ -48,3 +57,15 @@ def scale_names(config: NVAEConfig) -> tuple[str, ...]:
 def have_model(name: str) -> bool:
     """Whether a trained model of that name is here."""
     return library.has(TRAINING.key(SHIPPED[name]))
+
+
+def have_data(name: str) -> bool:
+    """Whether the images that the model of that name learned from are here."""
+    return data.available(SHIPPED[name].data)
+
+
+def _found(task: Task, config: NVAEConfig | PlainConfig) -> Artefact:
+    found = library.find(task.key(config))
+    if found is None:
+        raise Absent(config.data, task.name)
+    return found

@@ -33,8 +33,14 @@ class Pass:
 
     output: Tensor  # of the last layer: logits, or parameters of mixtures
     z: list[Tensor]  # of each group
+    priors: list[Gaussian]  # that each z had
     kl: list[Tensor]  # of each group, [n, c, h, w]; with flows an estimate from the one draw
     log_ratio: Float[Tensor, " n"]  # ln p(z) - ln q(z | x) of this very draw, nats
+
+    def whitened(self) -> list[Tensor]:
+        """Where each z lies in its prior, in stds: `decode(whitened)` makes the same picture."""
+        pairs = zip(self.z, self.priors, strict=True)
+        return [(z - prior.mean) * torch.exp(-prior.log_std) for z, prior in pairs]
 
 
 class Group(nn.Module):
@@ -112,7 +118,8 @@ class NVAE(nn.Module):
             Group(config, scale, first=number == 0) for number, scale in enumerate(config.scale_of)
         )
         self.ups = nn.ModuleList(
-            Up(widths[scale], widths[scale + 1]) for scale in range(scales - 1)
+            Up(widths[scale], widths[scale + 1], config.sides[scale + 1])
+            for scale in range(scales - 1)
         )
         self.head = _head(config)
 
@@ -148,7 +155,7 @@ class NVAE(nn.Module):
         state = self.top.expand(len(noise[0]), -1, -1, -1).contiguous(
             memory_format=torch.channels_last
         )
-        z, kl, ratio = [], [], state.new_zeros(len(state))
+        z, priors, kl, ratio = [], [], [], state.new_zeros(len(state))
         for number, group in enumerate(self.groups):
             if config.scale_of[number] != scale:
                 state, scale = self.ups[scale](state), scale + 1
@@ -162,10 +169,11 @@ class NVAE(nn.Module):
                 flow = group.flow if self.config.flows else None
                 drawn, cost, difference = _draw_posterior(flow, posterior, prior, noise[number])  # type: ignore[arg-type]
             z.append(drawn)
+            priors.append(prior)
             kl.append(cost)
             ratio = ratio + difference
             state = group.mix(torch.cat([state, drawn], 1))  # type: ignore[operator]
-        return Pass(self.head(state), z, kl, ratio)
+        return Pass(self.head(state), z, priors, kl, ratio)
 
     # ---- what is asked of it
 
@@ -260,7 +268,16 @@ def _head(config: NVAEConfig) -> nn.Sequential:
 
 @torch.no_grad()
 def _draw(model: NVAE, generator: Generator) -> None:
-    """Fill what was made empty: LeCun normal weights, zero biases, fresh statistics."""
+    """Fill what was made empty; the posteriors start at the priors: KL near 0, nothing to tell."""
+    draw_weights(model, generator)
+    model.top.copy_(torch.randn(model.top.shape, generator=generator))
+    for group in model.groups:
+        group.posterior.weight.mul_(0.1)  # type: ignore[operator, union-attr]
+
+
+@torch.no_grad()
+def draw_weights(model: nn.Module, generator: Generator) -> None:
+    """LeCun normal weights, zero biases, fresh statistics."""
     for part in model.modules():
         if isinstance(part, nn.Conv2d | nn.Linear):
             fan_in = part.weight[0].numel()
@@ -272,6 +289,3 @@ def _draw(model: NVAE, generator: Generator) -> None:
             part.reset_parameters()
         elif isinstance(part, Flow):
             part.reset()
-    model.top.copy_(torch.randn(model.top.shape, generator=generator))
-    for group in model.groups:  # start at the prior: KL near 0, nothing to tell yet
-        group.posterior.weight.mul_(0.1)  # type: ignore[operator, union-attr]

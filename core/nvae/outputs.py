@@ -14,14 +14,14 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from core.nvae.config import NVAEConfig
+from core.nvae.config import ImagesConfig
 
 COMPONENTS = 10
 LEVELS = 256
 LOG_SCALE = -7.0  # of a logistic, at least
 
 
-def output_channels(config: NVAEConfig) -> int:
+def output_channels(config: ImagesConfig) -> int:
     """Numbers that the last layer gives for a pixel."""
     if config.output == "bernoulli":
         return config.channels
@@ -30,7 +30,7 @@ def output_channels(config: NVAEConfig) -> int:
 
 
 def log_likelihood(
-    config: NVAEConfig, output: Float[Tensor, "n o h w"], x: Float[Tensor, "n c h w"]
+    config: ImagesConfig, output: Float[Tensor, "n o h w"], x: Float[Tensor, "n c h w"]
 ) -> Float[Tensor, " n"]:
     """ln p(x | z), nats, summed over pixels. Bernoulli: x is 0 or 1, or gray as their mean."""
     if config.output == "bernoulli":
@@ -38,7 +38,7 @@ def log_likelihood(
     return mixture_log_mass(output, x).flatten(1).sum(1)
 
 
-def mean_image(config: NVAEConfig, output: Float[Tensor, "n o h w"]) -> Float[Tensor, "n c h w"]:
+def mean_image(config: ImagesConfig, output: Float[Tensor, "n o h w"]) -> Float[Tensor, "n c h w"]:
     """The mean of every pixel, in [0, 1]."""
     if config.output == "bernoulli":
         return output.sigmoid()

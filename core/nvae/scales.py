@@ -14,10 +14,10 @@ from torch import Tensor
 
 from core.knobs import Choice, Config, Range
 from core.nvae import data
-from core.nvae.models import MODELS, curve, model, scale_names
+from core.nvae.models import MODELS, card, model, scale_names
 from core.nvae.network import NVAE
 from core.nvae.samples import pictures
-from core.nvae.training import SHIPPED
+from core.nvae.training import SHIPPED, TRAINING
 from core.pictures import picture_table
 
 COUNT = 9  # pictures beside the first
@@ -119,7 +119,7 @@ def _images(net: NVAE, generator: torch.Generator) -> Tensor:
 
 
 def _along_training(name: str, names: Sequence[str]) -> pd.DataFrame:
-    points = curve(name)
+    points = card(TRAINING, SHIPPED[name])["curve"]
     return pd.DataFrame([
         {"step": int(point["step"]), "curve": scale, "value": point[f"kl_{at + 1}"]}
         for at, scale in enumerate(names) for point in points[:: max(1, len(points) // 100)]

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from core.nvae.config import NVAEConfig
+from core.nvae.config import NVAEConfig, PlainConfig
 
 LEAST = 1e-4  # of the coefficient
 SMOOTH = 0.01  # added to a group's mean KL, nats
@@ -22,14 +22,14 @@ def kl_coefficient(step: int, total: int, warmup: float) -> float:
 
 
 def balance(
-    config: NVAEConfig, kl: Float[Tensor, "n groups"], coefficient: float
+    config: NVAEConfig | PlainConfig, kl: Float[Tensor, "n groups"], coefficient: float
 ) -> Float[Tensor, " groups"]:
     """Factors of the groups' KLs, of mean 1: a group that tells more is held back more.
 
     They are constants for the gradient. Once the KL has come in, all are 1.
     """
     told = kl.detach().abs().mean(0)
-    if coefficient >= 1 or not config.balance:
+    if coefficient >= 1 or isinstance(config, PlainConfig) or not config.balance:
         return torch.ones_like(told)
     found = (told + SMOOTH) / told.new_tensor(importance(config))
     return found / found.mean()

@@ -1,14 +1,16 @@
 """Train a model that ships, or one of your own, to its end.
 
 `python -m core.nvae.train --dataset glyphs` goes on from the last checkpoint (in LAB_STORE) if
-there is one, and can be stopped at any time. Settings follow as NAME=VALUE: `steps=5000 lr=0.01`.
-It runs on a GPU if there is one. With `--devices N`, or under torchrun, N processes share each
-batch; batch normalization sees the share, and all of them must read the same LAB_STORE.
+there is one, and can be stopped at any time; with `--plain` it trains the plain VAE that stands
+beside. Settings follow as NAME=VALUE: `steps=5000 lr=0.01`. It runs on a GPU if there is one. With
+`--devices N`, or under torchrun, N processes share each batch; batch normalization sees the share,
+so the model has a key of its own, and its card says of how many. All of them must read the same
+LAB_STORE.
 """
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -19,27 +21,33 @@ from torch import distributed
 from core import library, runs
 from core.knobs import knobs
 from core.nvae import data
-from core.nvae.config import HERE, NVAEConfig
-from core.nvae.training import SHIPPED, TRAINING, train
-from core.training import Progress
+from core.nvae.config import HERE, PlainConfig
+from core.nvae.training import BESIDE, PLAIN, SHIPPED, TRAINING, AnyConfig, train
+from core.training import Progress, Task
 
 PRESETS = {**SHIPPED, "fashion-mnist": replace(SHIPPED["mnist"], data="fashion-mnist")}
 
 
 def configured(
-    dataset: str, settings: Sequence[str] = (), epochs: int | float | None = None
-) -> NVAEConfig:
+    dataset: str,
+    settings: Sequence[str] = (),
+    epochs: int | float | None = None,
+    *,
+    plain: bool = False,
+) -> AnyConfig:
     """A data set's preset with some settings changed, for so many epochs. Raises ValueError."""
-    if dataset not in PRESETS:
-        raise ValueError(f"dataset is {dataset!r}, but must be one of {list(PRESETS)}")
-    types = {knob.name: knob.type for knob in knobs(NVAEConfig)}
+    presets: Mapping[str, AnyConfig] = BESIDE if plain else PRESETS
+    if dataset not in presets:
+        raise ValueError(f"dataset is {dataset!r}, but must be one of {list(presets)}")
+    preset = presets[dataset]
+    types = {knob.name: knob.type for knob in knobs(type(preset))}
     changes: dict[str, Any] = {}
     for setting in settings:
         field, _, text = setting.partition("=")
         if field not in types:
             raise ValueError(f"{field!r} is no setting; there are {list(types)}")
         changes[field] = text == "true" if types[field] is bool else types[field](text)
-    config = replace(PRESETS[dataset], **changes)
+    config = replace(preset, **changes)
     if epochs is None:
         return config
     return replace(config, steps=round(epochs * len(data.load(dataset)) / config.batch_size))
@@ -49,12 +57,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Train, and say where the model lies."""
     parser = argparse.ArgumentParser(prog="python -m core.nvae.train", description=__doc__)
     parser.add_argument("--dataset", choices=HERE, default="glyphs")
+    parser.add_argument("--plain", action="store_true", help="the plain VAE beside the NVAE")
     parser.add_argument("--epochs", type=float, help="in the place of the preset's steps")
     parser.add_argument("--devices", type=int, default=1, metavar="N", help="processes")
     parser.add_argument("settings", nargs="*", metavar="NAME=VALUE")
     asked = parser.parse_args(arguments)
     try:
-        config = configured(asked.dataset, asked.settings, asked.epochs)
+        config = configured(asked.dataset, asked.settings, asked.epochs, plain=asked.plain)
     except ValueError as error:
         parser.error(str(error))
     if asked.devices > 1 and "RANK" not in os.environ:
@@ -63,27 +72,37 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _train(config)
 
 
-def _train(config: NVAEConfig) -> None:
+def task_of(config: AnyConfig, device: str = "cpu", processes: int = 1) -> Task:
+    """What is run. That of several processes is another one: each normalizes its share alone."""
+    task = replace(
+        PLAIN if isinstance(config, PlainConfig) else TRAINING, train=partial(train, device=device)
+    )
+    if processes == 1:
+        return task
+    return replace(task, data=lambda config: f"{data.digest(config.data)}, {processes} processes")
+
+
+def _train(config: AnyConfig) -> None:
     torch.set_num_threads(1)
     device = f"cuda:{os.environ.get('LOCAL_RANK', 0)}" if torch.cuda.is_available() else "cpu"
     if "RANK" in os.environ:  # set by torchrun
         distributed.init_process_group("gloo" if device == "cpu" else "nccl")
     try:
-        task = replace(TRAINING, train=partial(train, device=device))
+        task = task_of(config, device, int(os.environ.get("WORLD_SIZE", 1)))
         if int(os.environ.get("RANK", 0)) == 0:
             artefact = runs.run(task, config, report=_report)
             print(f"{artefact.key}: {artefact.meta['metrics']}")
         elif not library.has(task.key(config)):
-            _follow(config, device)
+            _follow(task, config)
     finally:
         if distributed.is_initialized():
             distributed.destroy_process_group()
 
 
-def _follow(config: NVAEConfig, device: str) -> None:
+def _follow(task: Task, config: AnyConfig) -> None:
     """Go every step along with the first process, from the same checkpoint; keep nothing."""
-    left_off = runs.checkpoints().get(TRAINING.key(config))
-    for _ in train(config, left_off.tensors if left_off else None, device):
+    left_off = runs.checkpoints().get(task.key(config))
+    for _ in task.train(config, left_off.tensors if left_off else None):
         pass
 
 
@@ -91,7 +110,7 @@ def _start_processes(asked: argparse.Namespace) -> None:
     """The same command, several times."""
     from torch.distributed.run import main as torchrun  # a second; only where it is asked for
 
-    again = ["--dataset", asked.dataset, *asked.settings]
+    again = ["--dataset", asked.dataset, *(["--plain"] if asked.plain else []), *asked.settings]
     if asked.epochs is not None:
         again += ["--epochs", str(asked.epochs)]
     count = f"--nproc-per-node={asked.devices}"

@@ -1,4 +1,4 @@
-"""The training of an NVAE as a generator, and what is done when its numbers run away.
+"""The training of an NVAE, or a plain VAE, and what is done when its numbers run away.
 
 `python -m core.nvae.train` runs one to its end, from its last checkpoint if there is one. Processor
 time, not time on the clock, is counted, and survives a stop. Where torch.distributed is set up,
@@ -17,17 +17,23 @@ from torch.nn.parallel import DistributedDataParallel
 
 from core.numerics import Diverged
 from core.nvae import data
-from core.nvae.config import NVAEConfig
+from core.nvae.config import NVAEConfig, PlainConfig
 from core.nvae.network import NVAE
+from core.nvae.outputs import bits_per_dimension
+from core.nvae.plain import PlainVAE
 from core.nvae.schedule import balance, kl_coefficient
 from core.nvae.spectral import SpectralPenalty
 from core.store import Tensors
 from core.training import Snapshot, Task, pack, restore
 
 EVERY = 10  # steps between two snapshots
+HUGE = 30.0  # bits of a number of an image: a loss above it has run away, finite or not
 REMEDIES = 4  # times that a training is rolled back before it is given up
 LEAST_LR = 1e-2  # of the config's, at the end of the half cosine
 EPS, DECAY = 1e-3, 3e-4  # of Adamax, as in the authors' code
+
+AnyConfig = NVAEConfig | PlainConfig
+Model = NVAE | PlainVAE
 
 
 class Training:
@@ -36,7 +42,7 @@ class Training:
     Raises ValueError if processes that train together can't share a batch evenly.
     """
 
-    def __init__(self, config: NVAEConfig, device: str = "cpu") -> None:
+    def __init__(self, config: AnyConfig, device: str = "cpu") -> None:
         if _together() and config.batch_size % distributed.get_world_size():
             count = distributed.get_world_size()
             raise ValueError(
@@ -44,7 +50,7 @@ class Training:
             )
         self.config, self.device = config, device
         self.generator = torch.Generator().manual_seed(config.seed)
-        self.model = NVAE(config, device=device)
+        self.model = built(config, device)
         self.network = DistributedDataParallel(self.model) if _together() else self.model
         self.penalty = SpectralPenalty(self.model, self.generator)
         self.remedies = torch.zeros((), dtype=torch.int64)  # rollbacks so far
@@ -90,10 +96,18 @@ class Training:
         self.optimizer.zero_grad()
         loss, nll, kl = self.loss(_share(x), [_share(part) for part in noise], step)
         loss.backward()
-        if not math.isfinite(value := _total(loss)):
-            raise Diverged(f"the loss is {value} in step {step}")
+        value = _mean(loss)
+        if not bits_per_dimension(value, config.dimensions) <= HUGE:  # that of NaN is not, either
+            raise Diverged(f"the loss is {value:g} in step {step}")
         self.optimizer.step()
         return torch.cat([nll.detach().mean()[None], kl.detach().mean(0)]).cpu()
+
+
+def built(config: AnyConfig, device: str = "cpu") -> Model:
+    """The untrained model of a configuration."""
+    if isinstance(config, PlainConfig):
+        return PlainVAE(config, device=device)
+    return NVAE(config, device=device)
 
 
 def _together() -> bool:
@@ -107,22 +121,23 @@ def _share(batch: Tensor) -> Tensor:
     return batch.tensor_split(distributed.get_world_size())[distributed.get_rank()]
 
 
-def _total(loss: Tensor) -> float:
-    """The losses of all processes together: not finite for all, if it is for one."""
+def _mean(loss: Tensor) -> float:
+    """Of all processes' losses: not finite for all, if it is for one."""
     found = loss.detach().clone()
     if _together():
         distributed.all_reduce(found)
+        found /= distributed.get_world_size()
     return float(found)
 
 
 def train(
-    config: NVAEConfig, state: Tensors | None = None, device: str = "cpu"
+    config: AnyConfig, state: Tensors | None = None, device: str = "cpu"
 ) -> Iterator[Snapshot]:
     """Adamax on -ln p(x | z) plus the KL as it comes in, plus the penalties.
 
-    All randomness is from the config's seed. Weights are kept as float16. When the loss is not
-    finite the training goes back to its last snapshot with twice the penalty and half the rate, as
-    the authors advise; after four times it raises Diverged.
+    All randomness is from the config's seed. Weights are kept as float16. When the loss is huge or
+    not finite the training goes back to its last snapshot with twice the penalty and half the rate,
+    as the authors advise; after four times it raises Diverged.
     """
     run, images = Training(config, device), data.load(config.data)
     run.model.train()
@@ -149,15 +164,15 @@ def train(
         )
 
 
-def shipped(model: NVAE) -> Tensors:
+def shipped(model: Model) -> Tensors:
     """The weights as they are kept: half precision, without what can be made again."""
     kept = {name: value for name, value in model.state_dict().items() if not name.endswith(SPARED)}
     return {name: value.detach().cpu().half().contiguous() for name, value in kept.items()}
 
 
-def restored(config: NVAEConfig, tensors: Tensors) -> NVAE:
+def restored(config: AnyConfig, tensors: Tensors) -> Model:
     """A trained model, read-only, for everybody."""
-    model = NVAE(config)
+    model = built(config)
     own = {name: value for name, value in model.state_dict().items() if name.endswith(SPARED)}
     model.load_state_dict({**own, **{name: value.float() for name, value in tensors.items()}})
     return model.eval().requires_grad_(False)
@@ -177,9 +192,9 @@ def _roll_back(run: Training, kept: Tensors, error: Diverged) -> None:
     run.remedies.fill_(remedies)
 
 
-def _metrics(config: NVAEConfig, found: Tensor, run: Training) -> dict[str, float]:
+def _metrics(config: AnyConfig, found: Tensor, run: Training) -> dict[str, float]:
     reconstruction, kl = float(found[0]), found[1:]
-    scales = torch.zeros(len(config.sides)).index_add(0, torch.tensor(config.scale_of), kl)
+    scales = torch.zeros(max(config.scale_of) + 1).index_add(0, torch.tensor(config.scale_of), kl)
     named = {f"kl_{at + 1}": float(value) for at, value in enumerate(scales)}
     return {
         "loss": reconstruction + float(kl.sum()),
@@ -191,7 +206,7 @@ def _metrics(config: NVAEConfig, found: Tensor, run: Training) -> dict[str, floa
 
 
 TRAINING = Task("nvae.model", 1, NVAEConfig, lambda config: data.digest(config.data), train)
-TASKS = {"model": TRAINING}
+PLAIN = Task("nvae.plain", 1, PlainConfig, lambda config: data.digest(config.data), train)
 
 SHIPPED: dict[str, NVAEConfig] = {
     "digits": NVAEConfig(groups="1,2,3", latent=4, steps=600),
@@ -203,3 +218,10 @@ SHIPPED: dict[str, NVAEConfig] = {
         lr=1e-2,
     ),
 }  # fmt: skip
+
+# Plain VAEs of as many weights, by the same code; a step of theirs is cheaper, so they take as many
+# more as fill the NVAE's processor time.
+BESIDE: dict[str, PlainConfig] = {
+    "glyphs": PlainConfig(data="glyphs", latent=72, width=32, steps=11_000),
+    "mnist": PlainConfig(data="mnist", latent=64, width=40, steps=48_000),
+}

@@ -31,6 +31,7 @@ from core.optimization.importance import (
 from core.optimization.landscapes import (
     PRESETS,
     WINDOW,
+    contours,
     global_minimum,
     gradient,
     hessian,
@@ -128,6 +129,7 @@ __all__ = [
     "bessel_ratio",
     "box_update",
     "completed_square",
+    "contours",
     "cross_entropy",
     "damped_update",
     "density",

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 import torch
+from contourpy import contour_generator
 from jaxtyping import Float
 from scipy.optimize import minimize as simplex
 from torch import Tensor
@@ -18,6 +19,9 @@ from core.optimization.errors import Loss, Unusable, evaluated, place
 
 VARIABLES = ("x", "y")
 WINDOW = 2.5  # half the side of the square that is shown
+NODES = 81  # a side, of the grid that contours are traced on
+BANDS = 12  # between contours
+FLAT = 1e-12  # a range of losses too small to be traced
 
 PRESETS: dict[str, tuple[str, str]] = {  # the loss, its surrogate
     "bowl": ("(3*x**2 + y**2) / 2", "(3*x**2 + y**2) / 2"),
@@ -87,6 +91,23 @@ def global_minimum(kind: str, formula: str = OWN) -> tuple[float, float, float]:
     options = {"xatol": 1e-9, "fatol": 1e-12}
     found = simplex(_of_numpy(loss), lowest[0].numpy(), method="Nelder-Mead", options=options)
     return float(found.x[0]), float(found.x[1]), float(found.fun)
+
+
+def contours(kind: str, formula: str = OWN) -> list[Float[np.ndarray, "points 2"]]:
+    """Lines of equal loss in the window, as polygons of x and y; closer where the loss is low.
+
+    Where the loss is no finite number there are none.
+    """
+    axis = torch.linspace(-WINDOW, WINDOW, NODES, dtype=torch.float64)
+    points = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), -1)
+    values = landscape(kind, formula).loss(points).broadcast_to(NODES, NODES).numpy()
+    known = np.ma.masked_invalid(values)
+    if known.count() == 0 or known.max() - known.min() < FLAT:
+        return []
+    shares = np.arange(1, BANDS) / BANDS
+    levels = known.min() + (known.max() - known.min()) * shares**2
+    traced = contour_generator(axis.numpy(), axis.numpy(), known)
+    return [np.asarray(line) for level in levels for line in traced.lines(float(level))]
 
 
 def _of_points(text: str) -> Loss:

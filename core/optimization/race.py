@@ -17,6 +17,7 @@ from core.optimization.landscapes import (
     LONGEST_FORMULA,
     OWN,
     WINDOW,
+    contours,
     global_minimum,
     landscape,
 )
@@ -61,7 +62,8 @@ class RaceConfig(Config):
 class Race:
     """Ways of the first seed, and the best loss so far over all seeds."""
 
-    ways: pd.DataFrame  # x, y, curve: a method's way up to `shown`; "lowest": the global minimum
+    # x, y, curve: a method's way up to `shown`; "lowest": the global minimum; "level": contours
+    ways: pd.DataFrame
     losses: pd.DataFrame  # evaluations, curve, value: median above the least loss, low, high
     table: pd.DataFrame  # method, median, low, high (quartiles), steps
     lowest: float
@@ -75,7 +77,8 @@ def race(config: RaceConfig) -> Race:
     curves = {name: _over_the_grid(found) - lowest for name, found in runs.items()}
     rows = [_row(name, values, len(runs[name][0])) for name, values in curves.items()]
     table = pd.DataFrame(rows, columns=["method", "median", "low", "high", "steps"])
-    ways = [_way(name, found[0], config.shown) for name, found in runs.items()]
+    ways = [_levels(config.landscape, config.own)]
+    ways += [_way(name, found[0], config.shown) for name, found in runs.items()]
     ways.append(pd.DataFrame({"x": [x], "y": [y], "curve": ["lowest"]}))
     return Race(
         ways=pd.concat(ways, ignore_index=True),
@@ -95,6 +98,16 @@ def _runs(config: RaceConfig, method: str) -> list[pd.DataFrame]:
         minimize(field.loss, start, method, config.settings(seed), field.surrogate)
         for seed in range(seeds)
     ]
+
+
+@lru_cache(maxsize=20)
+def _levels(kind: str, formula: str) -> pd.DataFrame:
+    """One path with gaps."""
+    gap = np.full((1, 2), np.nan)
+    points = np.concatenate(
+        [gap, *(part for line in contours(kind, formula) for part in (line, gap))]
+    )
+    return pd.DataFrame({"x": points[:, 0], "y": points[:, 1], "curve": "level"})
 
 
 def _over_the_grid(runs: list[pd.DataFrame]) -> np.ndarray:

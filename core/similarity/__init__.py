@@ -9,7 +9,7 @@ from core.similarity.claims import CLAIMS
 from core.similarity.corpus import Corpus
 from core.similarity.costs import COSTS, angle, cosine, position
 from core.similarity.distances import rwmd, wcd, wmd, wmd_bounds, wrd, wrd_bounds, wrd_similarity
-from core.similarity.embedding import CORPUS, CorpusConfig, Embedded, embedded
+from core.similarity.embedding import AT_ONCE, CORPUS, CorpusConfig, Embedded, embedded
 from core.similarity.entropy import Entropic, EntropyConfig, debiased, entropy, regularized
 from core.similarity.failures import (
     Order,
@@ -42,6 +42,7 @@ from core.similarity.words import MASSES, frequencies, masses, stop_words
 TASKS = {"corpus": CORPUS, "judged": JUDGED}
 
 __all__ = [
+    "AT_ONCE",
     "BYTES",
     "CHECKED",
     "CLAIMS",

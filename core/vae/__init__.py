@@ -9,6 +9,7 @@ from core.vae.bounds import elbo, importance_weighted_bound, training_loss
 from core.vae.claims import CLAIMS
 from core.vae.codes import Codes, CodesConfig, code_areas, codes, gap_codes
 from core.vae.compare import COMPARED, CompareConfig, Compared, compare
+from core.vae.disentanglement import dci, importances, mutual_information_gap
 from core.vae.exact import (
     ellipse_weights,
     expected_reconstruction,
@@ -33,7 +34,6 @@ from core.vae.measures import (
     aggregate_kl_on_a_grid,
     aggregate_posterior,
     information,
-    mutual_information_gap,
     second_moment,
     total_correlation,
     upright_excess,
@@ -109,6 +109,7 @@ __all__ = [
     "compare",
     "covered_by_chance",
     "covered_share",
+    "dci",
     "decoder_weights",
     "direction_loss",
     "elbo",
@@ -122,6 +123,7 @@ __all__ = [
     "gauss_hermite",
     "gaussian_kl",
     "importance_weighted_bound",
+    "importances",
     "information",
     "linear_vae_direction",
     "log_normal",

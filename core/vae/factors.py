@@ -1,11 +1,11 @@
 """Character, font and weight: what a code knows of them, axis by axis, and under rotation.
 
-Source: https://kexue.fm/archives/7725, the last section; Chen et al. 2018 (arXiv:1802.04942) for
-the mutual information gap.
+Source: https://kexue.fm/archives/7725, the last section.
 """
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated
 
 import pandas as pd
@@ -15,13 +15,16 @@ from torch import Tensor
 
 from core.knobs import Choice, Config, Range
 from core.vae import data
-from core.vae.measures import mutual_information_gap, upright_excess
+from core.vae.disentanglement import dci, importances, mutual_information_gap
+from core.vae.measures import total_correlation, upright_excess
 from core.vae.models import model
-from core.vae.probes import accuracy, explained_variance
+from core.vae.probes import explained, hit_rate, one_hot, predicted
 from core.vae.training import SHIPPED
 
+CLASSES = ("style", "character")  # factors whose values have no order
 ANGLES = range(0, 91, 5)
 IMAGES = 1500
+DRAWS = 1000  # codes, of which the total correlation is the mean
 
 
 @dataclass(frozen=True)
@@ -34,11 +37,12 @@ class FactorsConfig(Config):
 
 @dataclass(frozen=True)
 class Factors:
-    """Correlations and probes at the chosen angle; what rotation does at every angle."""
+    """Correlations at the chosen angle; what rotation does to the ellipses and to the scores."""
 
     correlations: pd.DataFrame  # factor, code, correlation: absolute
     rotation: pd.DataFrame  # angle (degrees), curve, nats: mean over the images
-    table: pd.DataFrame  # factor, pixels, codes: accuracy or R^2 of a linear probe
+    table: pd.DataFrame  # factor, pixels, codes: accuracy or R^2 of a linear probe, at any angle
+    scores: pd.DataFrame  # score, trained, turned: the last is nats, NaN for points
     gap: float  # MIG, 0 to 1
     excess: float  # nats that the upright ellipses lose at this angle, mean
 
@@ -46,28 +50,67 @@ class Factors:
 @torch.no_grad()
 def factors(config: FactorsConfig) -> Factors:
     """What is linear in the code of a model that ships; a rotation changes no picture."""
-    images = some_images(config.model)
-    posterior = model(SHIPPED[config.model]).posterior(images.pixels)
-    order = posterior.mean.var(0).argsort(descending=True)
-    means, stds = posterior.mean[:, order], posterior.std[:, order]
-    turned = means @ rotation(config.angle, means.shape[1]).T
-    known = factor_values(images)
+    means, stds = widest_first(config.model)
+    turn = rotation(config.angle, means.shape[1])
+    known = factor_values(some_images(config.model))
+    before = disentanglement(config.model, 0)
+    after = disentanglement(config.model, config.angle)
     curve = [rotation_excess(stds, angle) for angle in ANGLES]
     return Factors(
-        correlations=_correlations(turned, known),
+        correlations=_correlations(means @ turn.T, known),
         rotation=pd.DataFrame({"angle": list(ANGLES), "curve": "excess", "nats": curve}),
-        table=probes(images, turned),
-        gap=mutual_information_gap(turned, known),
+        table=read_off(config.model),
+        scores=pd.DataFrame({"score": before.keys(), "trained": before.values(),
+                             "turned": after.values()}),
+        gap=after["mig"],
         excess=rotation_excess(stds, config.angle),
-    )
+    )  # fmt: skip
 
 
+@lru_cache(maxsize=4)
 def some_images(name: str) -> data.Images:
     """What a model learned from; of many images an even selection."""
     images = data.load(SHIPPED[name].data)
     if len(images) <= IMAGES:
         return images
     return images.chosen(torch.linspace(0, len(images) - 1, IMAGES).long())
+
+
+@lru_cache(maxsize=4)
+@torch.no_grad()
+def widest_first(name: str) -> tuple[Float[Tensor, "n d"], Float[Tensor, "n d"]]:
+    """Centers and half axes of a model's ellipses, the widest code dimension first."""
+    posterior = model(SHIPPED[name]).posterior(some_images(name).pixels)
+    order = posterior.mean.var(0).argsort(descending=True)
+    return posterior.mean[:, order], posterior.std[:, order]
+
+
+@lru_cache(maxsize=4)
+def read_off(name: str) -> pd.DataFrame:
+    """The probes of a model: no rotation of its codes changes them."""
+    return probes(some_images(name), widest_first(name)[0])
+
+
+@lru_cache(maxsize=64)
+def disentanglement(name: str, angle: int) -> dict[str, float]:
+    """MIG, the two scores of DCI, and the total correlation in nats, of a model's turned codes.
+
+    The last is NaN for points, which have no density.
+    """
+    means, stds = widest_first(name)
+    turn = rotation(angle, means.shape[1])
+    turned, images = means @ turn.T, some_images(name)
+    pure, complete = dci(importances(turned, probe_targets(images)))
+    generator = torch.Generator().manual_seed(0)
+    has_density = float(stds.max()) > 0
+    return {
+        "mig": mutual_information_gap(turned, factor_values(images)),
+        "disentanglement": pure,
+        "completeness": complete,
+        "total_correlation": total_correlation(means, stds, generator, DRAWS, turn)
+        if has_density
+        else math.nan,
+    }
 
 
 def factor_values(images: data.Images) -> dict[str, Float[Tensor, " n"]]:
@@ -105,19 +148,32 @@ def rotation_excess(stds: Float[Tensor, "n d"], angle: int | float) -> float:
     return float(upright_excess(precision).mean())
 
 
+def probe_targets(images: data.Images) -> dict[str, Float[Tensor, "n _"]]:
+    """What a linear rule is to give: a number, or a column for each class."""
+    return {
+        name: one_hot(values.long()) if name in CLASSES else values[:, None]
+        for name, values in factor_values(images).items()
+    }
+
+
 def probes(images: data.Images, codes: Float[Tensor, "n d"]) -> pd.DataFrame:
     """Ten-fold linear probes from pixels and from codes: accuracy of a class, R^2 of a number."""
-    rows = []
-    for name, values in factor_values(images).items():
-        scores = []
-        for inputs in (images.pixels, codes):
-            generator = torch.Generator().manual_seed(0)
-            if name in ("style", "character"):
-                scores.append(accuracy(inputs, values.long(), generator))
-            else:
-                scores.append(explained_variance(inputs, values[:, None], generator))
-        rows.append((name, *scores))
-    return pd.DataFrame(rows, columns=["factor", "pixels", "codes"])
+    targets = probe_targets(images)
+    both = torch.cat(list(targets.values()), dim=1)
+    columns = {
+        kind: read_by(predicted(inputs, both, torch.Generator().manual_seed(0)), targets)
+        for kind, inputs in (("pixels", images.pixels), ("codes", codes))
+    }
+    return pd.DataFrame(columns).rename_axis("factor").reset_index()
+
+
+def read_by(guess: Float[Tensor, "n k"], targets: dict[str, Tensor]) -> dict[str, float]:
+    """How good a guess of all targets' columns is: accuracy of a class, R^2 of a number."""
+    parts = guess.split([target.shape[1] for target in targets.values()], dim=1)
+    return {
+        name: (hit_rate if name in CLASSES else explained)(target, part)
+        for (name, target), part in zip(targets.items(), parts, strict=True)
+    }
 
 
 def _correlations(codes: Tensor, known: dict[str, Tensor]) -> pd.DataFrame:
@@ -130,7 +186,7 @@ def _correlations(codes: Tensor, known: dict[str, Tensor]) -> pd.DataFrame:
 
 def _dependence(column: Tensor, values: Tensor, name: str) -> float:
     """|correlation| with a number; with a class the root of the variance between its means."""
-    if name in ("style", "character"):
+    if name in CLASSES:
         classes = torch.nn.functional.one_hot(values.long()).double()
         means = classes @ ((classes.T @ column.double()) / classes.sum(0).clamp(min=1))
         return float(means.std() / column.double().std().clamp(min=1e-12))

@@ -1,4 +1,4 @@
-"""What a set of ellipses says of its model: active units, the aggregate, information, factors.
+"""What a set of ellipses says of its model: active units, the aggregate, information.
 
 The aggregate posterior q(z) is the mean of all ellipses q(z | x_i). With the images equally likely
 mean KL = I(x; z) + KL(q(z) || N(0, I)). Every estimate here is one that cannot be negative.
@@ -59,7 +59,7 @@ def information(
 ) -> float:
     """I(x; z) = ln n - E H(i | z) in nats, of upright ellipses: from 0 to ln n."""
     z, _ = draws(means, stds, count, generator)
-    shares = log_normal(z[:, None], means, stds.clamp(min=SHARP)).double().log_softmax(1)
+    shares = _log_densities(z, means, stds).log_softmax(1)
     entropy = -(shares.exp() * shares).sum(1)
     return max(math.log(len(means)) - float(entropy.mean()), 0.0)  # 0: below it is only rounding
 
@@ -70,7 +70,7 @@ def aggregate_kl(
     generator: Generator,
     count: int = 2000,
 ) -> float:
-    """KL(q(z) || N(0, I)) in nats by draws from q: the mean of r - 1 - ln r >= 0, r = p(z)/q(z)."""
+    """KL(q(z) || N(0, I)) in nats, by draws from q; at least 0."""
     z, _ = draws(means, stds, count, generator)
     prior = log_normal(z, torch.zeros_like(z), torch.ones_like(z))
     return _divergence(prior - _log_mixture(z, means, stds))
@@ -81,10 +81,19 @@ def total_correlation(
     stds: Float[Tensor, "n d"],
     generator: Generator,
     count: int = 2000,
+    turn: Float[Tensor, "d d"] | None = None,
 ) -> float:
-    """KL(q(z) || product of its marginals) in nats, as `aggregate_kl`: at least 0."""
+    """KL(q(z) || product of its marginals) in nats, by draws from q(z); at least 0.
+
+    `turn`: of the rotated codes turn z, whose ellipses are tilted, but whose margins are known.
+    """
     z, _ = draws(means, stds, count, generator)
-    margins = sum(_log_mixture(z[:, [k]], means[:, [k]], stds[:, [k]]) for k in range(z.shape[1]))
+    turn = torch.eye(z.shape[1]) if turn is None else turn
+    across = stds.clamp(min=SHARP).square() @ turn.T.square()
+    turned, centers, widths = z @ turn.T, means @ turn.T, across.sqrt()
+    margins = sum(
+        _log_mixture(turned[:, [k]], centers[:, [k]], widths[:, [k]]) for k in range(z.shape[1])
+    )
     return _divergence(margins - _log_mixture(z, means, stds))
 
 
@@ -108,45 +117,22 @@ def upright_excess(
     return (0.5 * (diagonal - torch.linalg.slogdet(precision)[1])).clamp(min=0)
 
 
-def mutual_information_gap(
-    codes: Float[Tensor, "n d"], factors: dict[str, Tensor], bins: int = 12
-) -> float:
-    """MIG: per factor the gap between the two codes that know most of it, over its entropy.
+def _divergence(log_ratio: Float[Tensor, " m"]) -> float:
+    """Mean of ln(q / p) at draws from q, given ln(p / q); below 0 it is only the draws' noise."""
+    return max(-float(log_ratio.mean()), 0.0)
 
-    Codes and factors with many values are cut into bins of equal counts. Between 0 and 1.
+
+def _log_mixture(z: Tensor, means: Tensor, stds: Tensor) -> Float[Tensor, " m"]:
+    return _log_densities(z, means, stds).logsumexp(1) - math.log(len(means))
+
+
+def _log_densities(z: Tensor, means: Tensor, stds: Tensor) -> Float[Tensor, "m n"]:
+    """log N(z_j; mu_i, sigma_i^2): `log_normal` with its square multiplied out, so that no array
+    of draws times ellipses times dimensions is made.
     """
-    cells = torch.stack([_binned(column, bins) for column in codes.T])
-    gaps = []
-    for values in factors.values():
-        factor = _binned(values, bins)
-        known = sorted((_information(cell, factor) for cell in cells), reverse=True)
-        second = known[1] if len(known) > 1 else 0.0
-        gaps.append((known[0] - second) / max(_entropy(factor), 1e-12))
-    return sum(gaps) / len(gaps)
-
-
-def _divergence(log_ratio: Tensor) -> float:
-    return float((torch.expm1(log_ratio.double()) - log_ratio.double()).mean())
-
-
-def _log_mixture(z: Tensor, means: Tensor, stds: Tensor) -> Tensor:
-    density = log_normal(z[:, None], means, stds.clamp(min=SHARP))
-    return density.logsumexp(1) - math.log(len(means))
-
-
-def _binned(values: Tensor, bins: int) -> Int[Tensor, " n"]:
-    """Small integers as they are; other numbers by rank."""
-    if len(values.unique()) <= bins:
-        return values.unique(return_inverse=True)[1]
-    return values.argsort().argsort() * bins // len(values)
-
-
-def _information(first: Tensor, second: Tensor) -> float:
-    joint = first * (int(second.max()) + 1) + second
-    return max(_entropy(first) + _entropy(second) - _entropy(joint), 0.0)
-
-
-def _entropy(cells: Tensor) -> float:
-    shares = cells.bincount().double() / len(cells)
-    shares = shares[shares > 0]
-    return float(-(shares * shares.log()).sum())
+    z, means, stds = z.double(), means.double(), stds.double().clamp(min=SHARP)
+    precision = stds**-2
+    cross = z.square() @ precision.T - 2 * z @ (means * precision).T
+    square = (cross + (means.square() * precision).sum(1)).clamp(min=0)
+    volume = stds.log().sum(1) + 0.5 * z.shape[1] * math.log(2 * math.pi)
+    return -0.5 * square - volume

@@ -13,7 +13,7 @@ from benchmarks.server import Server, serving
 
 # On a deep link Streamlit's page looks for its server below the page's own path first.
 PROBES = re.compile(r"/\w+/_stcore/(health|host-config)$")
-PATIENCE = 30_000  # milliseconds
+PATIENCE = 60_000  # milliseconds
 expect.set_options(timeout=PATIENCE)  # a busy machine is slow, not wrong
 
 Open = Callable[..., Page]
@@ -45,7 +45,10 @@ def fresh_server() -> Iterator[Server]:
 
 @pytest.fixture
 def visit(browser: Browser) -> Iterator[Open]:
-    """Open an address as a new reader. Afterwards: no console error, no off-site request."""
+    """Open an address as a new reader, and wait until all is drawn unless `patient` is False.
+
+    Afterwards: no console error, no off-site request.
+    """
     faults: list[str] = []
 
     def watch(page: Page) -> None:
@@ -53,13 +56,14 @@ def visit(browser: Browser) -> Iterator[Open]:
         page.on("pageerror", lambda error: faults.append(f"error: {error}"))
         page.on("request", lambda request: _note_request(request.url, faults))
 
-    def open_page(url: str, **context: Any) -> Page:
+    def open_page(url: str, *, patient: bool = True, **context: Any) -> Page:
         settings = {"locale": "en-US", "viewport": {"width": 1280, "height": 900}} | context
         page = browser.new_context(**settings).new_page()
         watch(page)
         page.set_default_timeout(PATIENCE)
         page.goto(url)
-        settled(page)
+        if patient:
+            settled(page)
         return page
 
     yield open_page

@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from benchmarks.server import Server
+from core.nvae.drawing import decode_picture
 from core.topics import TOPICS, built
 from tests.browser.conftest import Open, settled
 from ui.catalogue import words
@@ -35,7 +36,7 @@ def wait_for_query(page: Page, name: str, value: str | None) -> None:
 
 def curve(page: Page, chart: int = ERRORS) -> str:
     """The shape of a chart's first line, when it is drawn."""
-    path = page.get_by_test_id("stVegaLiteChart").nth(chart).locator("path[aria-roledescription]")
+    path = page.get_by_test_id("stVegaLiteChart").nth(chart).locator(".mark-line path")
     expect(path.first).to_be_visible(timeout=30_000)
     return path.first.get_attribute("d") or ""
 
@@ -85,6 +86,15 @@ def test_a_cold_deep_link_to_a_fresh_server_has_its_frame_and_its_state(
     wait_for_query(page, "lang", "zh")
     assert query(page) == {"lang": "zh", "gelu.curves.meter": "cdf", "gelu.curves.reach": "3.5"}
     expect_language(page, "zh")
+
+
+def test_a_fresh_server_hears_a_click_that_comes_while_it_draws(
+    fresh_server: Server, visit: Open
+) -> None:
+    page = visit(f"{fresh_server.url}/vae?vae.codes.seed=3#codes", patient=False)
+    page.get_by_role("button", name=EN["models.train"]).click()
+    running = page.get_by_test_id("stSidebar").get_by_text(EN["models.running"])
+    expect(running).to_be_visible()
 
 
 @pytest.mark.parametrize("slug", PAGES)
@@ -158,6 +168,31 @@ def test_sliding_alpha_moves_the_mean_without_a_run_and_release_reports_once(
     wait_for_query(page, "optimization.density.log_alpha", "0.5")
     settled(page)
     expect(steps).to_contain_text("(−0.99, −0.60)")  # what the browser summed is the quadrature's
+
+
+def test_a_drawn_character_is_taken_and_an_empty_sheet_is_not(server: Server, visit: Open) -> None:
+    page = visit(f"{server.url}/nvae")
+    come_to(page, "own")
+    page.locator("summary").filter(has_text=EN["nvae.own.drawing"]).click()
+    take = page.locator(".pad button.take")
+    take.click()
+    expect(page.get_by_text(EN["nvae.own.unreadable.blank"])).to_be_visible()
+    assert "nvae.own.picture" not in query(page)
+
+    sheet = page.get_by_role("img", name=EN["nvae.own.draw"])
+    sheet.scroll_into_view_if_needed()
+    box = sheet.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + 60, box["y"] + 130)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 200, box["y"] + 130, steps=5)
+    page.mouse.up()
+    take.click()
+    expect(page.get_by_role("button", name=EN["nvae.own.back"])).to_be_visible()
+    page.wait_for_function("() => location.search.includes('nvae.own.picture=')")
+    drawn = decode_picture(query(page)["nvae.own.picture"], "glyphs")[0]
+    rows, columns = drawn.any(1).nonzero(), drawn.any(0).nonzero()
+    assert len(columns) == 28 > 4 * len(rows)  # a level stroke, as wide as the data's ink
 
 
 def test_a_panel_is_drawn_when_the_reader_comes_near_it(server: Server, visit: Open) -> None:

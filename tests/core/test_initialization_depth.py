@@ -224,6 +224,32 @@ def test_a_wide_residual_net_grows_as_the_closed_form_says() -> None:
     np.testing.assert_allclose(table["backward_second_moment"], grown[::-1], rtol=1e-12)
 
 
+@pytest.mark.parametrize("scheme", ["post", "he", "he-post", "xavier", "orthogonal"])
+def test_layers_that_grow_narrower_are_told_by_products(scheme: str) -> None:
+    """relu halves both ways: factors n v / 2 up and m v / 2 down, layer by layer."""
+    config = core.ProfileConfig(scheme=scheme, shape="narrowing", depth=5, width=256)
+    found = core.profile(config).moments.pivot(index="layer", columns="curve", values="value")
+    fans = core.widths(config)
+    assert (fans[0], fans[-1]) == (256, 32)
+    up = [n * core.variance(scheme, m, n) / 2 for n, m in pairwise(fans)]
+    down = [m * core.variance(scheme, m, n) / 2 for n, m in pairwise(fans)]
+    forward, backward = np.cumprod([1, *up]), np.cumprod([1, *down[::-1]])[::-1]
+    np.testing.assert_allclose(found["forward-theory"], forward, rtol=1e-9)
+    np.testing.assert_allclose(found["backward-theory"], backward, rtol=1e-9)
+    np.testing.assert_allclose(found["forward"], forward, rtol=0.6)
+
+
+@pytest.mark.parametrize(("scheme", "kept"), [("he", 1 / 8), ("he-post", 1.0)])
+def test_he_keeps_mean_squares_and_the_post_norms(scheme: str, kept: float) -> None:
+    config = core.ProfileConfig(scheme=scheme, shape="narrowing", depth=3, width=256)
+    assert core.profile(config).stretch == pytest.approx(kept, rel=0.4)
+
+
+def test_residual_branches_need_equal_layers() -> None:
+    with pytest.raises(core.UnequalWidths, match="equal ones"):
+        core.profile(core.ProfileConfig(shape="widening", residual=True))
+
+
 @pytest.mark.parametrize("residual", [False, True])
 @pytest.mark.parametrize("layer_norm", [False, True])
 @pytest.mark.parametrize("name", ["relu", "gelu", "sigmoid"])

@@ -72,3 +72,23 @@ def test_n15_fails_and_holds_with_the_gaps(monkeypatch: pytest.MonkeyPatch) -> N
     assert verdict("N15") is Verdict.FAILS
     monkeypatch.setattr(module, "kl", lambda density, fit: 0.0)
     assert verdict("N15") is Verdict.HOLDS
+
+
+@pytest.mark.parametrize(
+    ("mean", "expected"),
+    [(-0.5, Verdict.HOLDS), (0.5, Verdict.FAILS), (0.1, Verdict.OPEN)],
+)
+@pytest.mark.parametrize("name", ["N4", "N6", "N10", "N11"])
+def test_ablations_decide_only_beyond_their_interval(
+    monkeypatch: pytest.MonkeyPatch, name: str, mean: float, expected: Verdict
+) -> None:
+    monkeypatch.setattr(module, "difference", lambda *names: core.Interval(mean, 0.2))
+    assert verdict(name) is expected
+
+
+def test_n12_asks_for_the_cost_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    gain = core.Interval(-1.0, 0.5)
+    for seconds, expected in ((10.0, Verdict.HOLDS), (0.0, Verdict.CONDITIONAL)):
+        found = {"elbo": gain, "seconds": core.Interval(seconds, 1.0), "gradient": gain}
+        monkeypatch.setattr(module, "difference", lambda one, two, name, f=found: f[name])
+        assert verdict("N12") is expected

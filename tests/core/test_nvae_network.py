@@ -131,6 +131,15 @@ def test_a_kept_scale_keeps_its_latents() -> None:
     assert not torch.equal(first[1], renewed[1])
 
 
+def test_an_odd_side_is_halved_upward_and_comes_back() -> None:
+    config = core.NVAEConfig(data="mnist", groups="1,1,1", halvings=2, width=8)
+    assert config.sides == (2, 4, 7)
+    model = core.NVAE(config).eval()
+    found = model.decode(model.noise(2, generator()), model.encode(torch.zeros(2, 1, 28, 28)))
+    assert [z.shape[-1] for z in found.z] == [2, 4, 7]
+    assert found.output.shape == (2, 1, 28, 28)
+
+
 def test_wrong_images_and_temperatures_are_refused() -> None:
     model = core.NVAE(TINY).eval()
     with pytest.raises(ValueError, match=r"x has shape \(2, 1, 9, 9\), but must be \[n, 1, 8, 8\]"):
@@ -142,7 +151,9 @@ def test_wrong_images_and_temperatures_are_refused() -> None:
     with pytest.raises(ValueError, match="must be counts from 1 to 64"):
         core.NVAEConfig(groups="4,x")
     with pytest.raises(ValueError, match="can't be halved that often"):
-        core.NVAEConfig(data="mnist", groups="1,1,1", halvings=1)
+        core.NVAEConfig(data="mnist", groups="1,1,1,1", halvings=2)
+    with pytest.raises(ValueError, match="can't be halved that often"):
+        core.NVAEConfig(data="mnist", halvings=3)
     with pytest.raises(ValueError, match="importance_samples is 0"):
         core.negative_log_likelihood(model, digits(1), 0)
 

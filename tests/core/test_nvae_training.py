@@ -15,7 +15,7 @@ from core import nvae as core
 from core.numerics import Diverged
 from core.nvae import data
 from core.nvae.config import NVAEConfig
-from core.nvae.train import configured
+from core.nvae.train import configured, task_of
 from core.nvae.training import Training, train
 from core.training import task
 from tests.conftest import ROOT
@@ -70,6 +70,38 @@ def test_a_loss_that_is_not_finite_rolls_back_with_the_authors_remedy(
     assert all(value.isfinite().all() for value in last.weights().values())
 
 
+def test_a_huge_loss_rolls_back_too_and_names_its_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Training.loss
+
+    def loss(
+        self: Training, x: torch.Tensor, noise: list[torch.Tensor], step: int
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        value, nll, kl = real(self, x, noise, step)
+        return (value + 1e7 if step == 13 and int(self.remedies) < once else value), nll, kl
+
+    monkeypatch.setattr(Training, "loss", loss)
+    once = 1
+    assert list(train(TINY))[-1].metrics["rollbacks"] == 1
+    once = 99
+    with pytest.raises(Diverged, match=r"the loss is 1e\+07 in step 13, after 4 rollbacks"):
+        list(train(TINY))
+
+
+def test_half_the_bits_train_nearly_as_well() -> None:
+    """bfloat16 rounds to 8 bits: its first losses are within a hundredth of float32's."""
+    half = dataclasses.replace(TINY, precision="bfloat16")
+    found, exact = (next(iter(train(config))).metrics["loss"] for config in (half, TINY))
+    assert found == pytest.approx(exact, rel=0.02)
+    assert found != exact
+
+
+def test_several_processes_make_a_model_of_their_own() -> None:
+    alone, together = task_of(TINY), task_of(TINY, processes=2)
+    assert alone.key(TINY) == core.TRAINING.key(TINY)
+    assert together.key(TINY) != alone.key(TINY)
+    assert together.identity(TINY)["data"].endswith("2 processes")
+
+
 def test_a_training_that_never_mends_says_where_it_broke(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         nothing = torch.tensor(float("nan"), requires_grad=True)
@@ -97,7 +129,10 @@ def test_balancing_holds_the_talkative_back_and_ends_with_the_warm_up() -> None:
 
 def test_a_command_line_names_what_it_cannot_read() -> None:
     assert configured("glyphs", ["steps=50", "balance=false"]).steps == 50
-    assert not configured("glyphs", ["balance=false"]).balance
+    glyphs = dataclasses.asdict(configured("glyphs"))
+    found = dataclasses.asdict(configured("glyphs", ["balance=false"]))
+    assert found == glyphs | {"balance": False}
+    assert configured("mnist", ["latent=9"], plain=True).latent == 9
     with pytest.raises(ValueError, match="'stepz' is no setting"):
         configured("glyphs", ["stepz=1"])
     with pytest.raises(ValueError, match="steps is 0"):

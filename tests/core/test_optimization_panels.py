@@ -136,6 +136,20 @@ def test_a_race_is_run_once_and_played_from_its_runs(kind: str) -> None:
         assert (np.diff(column(whole.losses, name)) <= 0).all()
 
 
+def test_contours_run_where_the_loss_is_one_number() -> None:
+    formula = "x**2 + 4*y**2"
+    lines = core.contours("own", formula)
+    values = [line[:, 0] ** 2 + 4 * line[:, 1] ** 2 for line in lines]
+    levels = sorted({round(float(value.mean()), 6) for value in values})
+    expected = 5 * 2.5**2 * (np.arange(1, 12) / 12) ** 2
+    chord = (5 / 80) ** 2 / 8 * 8  # what a cell's straight piece can be off by
+    np.testing.assert_allclose(levels, expected, atol=chord)
+    assert all(np.ptp(value) < 2 * chord for value in values)
+    assert core.contours("own", "0*x + 3") == []
+    half = core.contours("own", "sqrt(x)")
+    assert min(line[:, 0].min() for line in half) >= 0
+
+
 def test_a_reader_s_formula_is_a_landscape_and_others_are_refused() -> None:
     own: dict[str, Any] = {"landscape": "own", "formula": "x**2 + 2*y**2"}
     mean = core.density(core.DensityConfig(**own)).mean

@@ -7,10 +7,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import entropy
+from sklearn.neighbors import KNeighborsRegressor
 
 from core import vae as core
 from core.pictures import png_url
-from core.vae import data
+from core.vae import data, probes
+from core.vae.factors import rotation
 from tests.configs import configs
 
 
@@ -25,7 +28,7 @@ def test_no_estimate_is_negative(seed: int, spread: float, std: float, latent: i
     stds = torch.full_like(means, std)
     assert 0 <= core.information(means, stds, generator(1), 100) <= math.log(20) + 1e-6
     assert core.aggregate_kl(means, stds, generator(1), 100) >= 0
-    assert core.total_correlation(means, stds, generator(1), 100) >= -1e-12
+    assert core.total_correlation(means, stds, generator(1), 100) >= 0
 
 
 def test_the_extremes_of_information() -> None:
@@ -73,6 +76,60 @@ def test_a_factor_with_an_axis_of_its_own_has_a_gap_of_one() -> None:
     assert alone > 0.8
     turned = codes @ torch.tensor([[1.0, 1.0], [-1.0, 1.0]]).T
     assert core.mutual_information_gap(turned, {"first": codes[:, 0]}) < 0.1
+
+
+def test_dci_is_one_for_axes_of_their_own_and_zero_for_none() -> None:
+    assert core.dci(torch.eye(3)[[2, 0, 1]].double()) == pytest.approx((1, 1))
+    assert core.dci(torch.full((4, 3), 1 / 4).double()) == pytest.approx((0, 0), abs=1e-12)
+    shared = torch.tensor([[1.0, 0.5], [0.0, 0.5]]).double()  # the second factor needs both codes
+    alone = core.dci(shared)
+    assert alone[1] == pytest.approx(0.5)
+    codes, share = [2 / 3, 1 / 3], shared.sum(1) / 2
+    one = 1 - entropy(codes, base=2)
+    assert alone[0] == pytest.approx(float(share[0]) * one + float(share[1]))
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 999), st.integers(1, 5), st.integers(1, 4))
+def test_dci_stays_between_zero_and_one(seed: int, codes: int, factors: int) -> None:
+    table = torch.rand(codes, factors, generator=generator(seed)).double()
+    assert all(0 <= score <= 1 for score in core.dci(table / table.sum(0)))
+
+
+def test_importances_are_those_of_the_codes_that_make_the_factor() -> None:
+    codes = torch.randn(500, 3, generator=generator()) * torch.tensor([1.0, 20.0, 0.1])
+    classes = torch.nn.functional.one_hot((codes[:, 2] > 0).long()).float()
+    found = core.importances(codes, {"number": codes[:, [1]], "class": classes})
+    torch.testing.assert_close(found.sum(0), torch.ones(2, dtype=torch.float64))
+    assert found[1, 0] > 0.98
+    assert found[2, 1] > 0.9
+
+
+def test_total_correlation_of_a_turned_gaussian_is_that_of_its_correlation() -> None:
+    means, stds = torch.zeros(1, 2), torch.tensor([[2.0, 0.5]])
+    turn = rotation(30, 2)
+    covariance = turn @ torch.diag(stds[0] ** 2) @ turn.T
+    squared = float(covariance[0, 1] ** 2 / (covariance[0, 0] * covariance[1, 1]))
+    expected = -0.5 * math.log(1 - squared)
+    found = core.total_correlation(means, stds, generator(), 50_000, turn)
+    assert found == pytest.approx(expected, abs=0.02)
+
+
+def test_neighbors_are_those_of_scikit_learn() -> None:
+    x, y = torch.randn(40, 3, generator=generator()), torch.randn(40, 2, generator=generator(1))
+    found = probes.neighbors(x, y)
+    for k in range(40):
+        kept = torch.arange(40) != k
+        other = KNeighborsRegressor(5).fit(x[kept].numpy(), y[kept].numpy())
+        np.testing.assert_allclose(found[[k]], other.predict(x[[k]].numpy()), rtol=1e-5)
+
+
+def test_no_turn_of_the_codes_changes_what_a_linear_probe_reads() -> None:
+    codes = torch.randn(60, 3, generator=generator()) * torch.tensor([3.0, 1.0, 0.2])
+    y = torch.randn(60, 2, generator=generator(1))
+    before = probes.predicted(codes, y, generator(2))
+    after = probes.predicted(codes @ rotation(37, 3).T, y, generator(2))
+    torch.testing.assert_close(before, after, atol=1e-5, rtol=0)
 
 
 def test_probes_read_what_is_linear_and_not_what_is_noise() -> None:
@@ -227,3 +284,7 @@ def test_factors_of_points_have_no_nats() -> None:
     turned = core.factors(core.FactorsConfig(angle=45))
     assert turned.excess > 0
     assert set(turned.table["factor"]) == {"ink", "weight", "style", "character"}
+    scores = turned.scores.set_index("score")
+    assert scores.index.tolist()[-1] == "total_correlation"
+    assert (scores > 0).all(axis=None)
+    assert core.factors(core.FactorsConfig(model="ae-8")).scores["trained"].isna().sum() == 1

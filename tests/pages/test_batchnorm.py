@@ -4,11 +4,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import batchnorm as core
+from core import runs
 from tests.pages.app import charts, linked, make_again, table, text, widget
 
 SLUG = "batchnorm"
@@ -64,6 +66,24 @@ def test_a_pair_that_nobody_has_trained_is_offered_beside_the_default() -> None:
     page = opened(training__learning_rate=0.77)
     assert widget(page, "_train.batchnorm.network")
     assert "learning rate 1.0" in text(page)
+
+
+def test_a_run_that_diverged_is_explained_in_words_and_drawn_without_gaps_in_the_numbers() -> None:
+    asked: dict[str, Any] = {
+        "data": "synthetic", "activation": "linear", "start": "he", "learning_rate": 3.0,
+        "steps": 200,
+    }  # fmt: skip
+    for config in core.CompareConfig(**asked).trainings.values():
+        runs.run(core.TRAINING, config)
+    page = opened(**{f"training__{name}": value for name, value in asked.items()})
+    said = text(page)
+    for name in ("no normalization", "normalized"):
+        assert f"**{name}: diverged.** The loss passed " in said
+    assert "your rate is 3." in said
+    losses = table(charts(page)[FIRST["training"]])
+    plain = losses[losses["curve"] == "plain"].dropna()
+    assert plain["loss"].iloc[-1] > 1e4
+    assert np.isfinite(plain["loss"]).all()
 
 
 def test_panels_hand_out_scripts_that_make_their_figures_again(tmp_path: Path) -> None:

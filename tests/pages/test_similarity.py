@@ -67,6 +67,14 @@ def test_ten_thousand_words_are_cut_with_a_word() -> None:
     assert "out of range" in page.info[0].value
 
 
+def test_static_vectors_of_what_ships_are_looked_up_without_a_job() -> None:
+    page = opened(search__vectors="static")
+    assert not page.exception
+    assert "_train.similarity.corpus" not in {button.key for button in page.button}
+    count = len(core.embedded(core.AT_ONCE, centered=True).corpus)
+    assert f"of {count}**" in text(page)
+
+
 def test_presets_go_where_they_say() -> None:
     page = opened()
     for name in ("plan.negation", "bounds.rotator", "order.remedy", "triangle.opposite"):

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
-from core import attention, encoders, similarity, vae
+from core import attention, encoders, nvae, similarity, vae
 from core.formula import BadFormula, parse
 from core.knobs import Config, Text, knobs
 from core.knobs import parse as parse_knob
@@ -61,6 +61,7 @@ def test_every_text_of_a_reader_is_tried_here() -> None:
     tried = {
         "core.attention.heads.text", "core.initialization.stability.formula",
         "core.initialization.words.model",
+        "core.nvae.own.first", "core.nvae.own.picture", "core.nvae.own.second",
         "core.optimization.density.formula", "core.optimization.race.formula",
                 "core.similarity.judged.model", "core.similarity.nearest.model",
         "core.similarity.nearest.query", "core.similarity.nearest.texts",
@@ -80,6 +81,11 @@ BOXES: dict[str, tuple[Use, tuple[type[ValueError], ...]]] = {
         lambda text: similarity.plan(similarity.PlanConfig(p=text)),
         (similarity.BadText,),
     ),
+    "a picture in the address": (
+        lambda text: nvae.own(nvae.OwnConfig(picture=text)),
+        (nvae.Unreadable,),
+    ),
+    "a character": (lambda text: nvae.typed(text, "glyphs", 0), (nvae.Unreadable,)),
     "the digest of texts": (
         lambda text: similarity.nearest(similarity.SearchConfig(texts=text)),
         (similarity.Gone,),
@@ -201,11 +207,26 @@ def test_any_bytes_are_lines_or_are_refused(content: bytes, table: bool) -> None
     assert all(0 < len(text) <= CHARACTERS and "\n" not in text for text in found.texts)
 
 
-def test_only_one_page_takes_files_and_only_texts() -> None:
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_that_is_no_picture_is_refused(name: str) -> None:
+    with pytest.raises(nvae.Unreadable):
+        nvae.read_image(FILES[name], "glyphs")
+
+
+@settings(max_examples=60)
+@given(content=st.binary(max_size=300))
+def test_any_bytes_are_a_picture_or_are_refused(content: bytes) -> None:
+    for head in (b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0"):
+        with contextlib.suppress(nvae.Unreadable):
+            assert nvae.read_image(head + content, "glyphs").shape == (1, 32, 32)
+
+
+def test_one_page_takes_texts_and_one_takes_pictures() -> None:
     sources = {file.name: file.read_text() for file in (ROOT / "pages").glob("*.py")}
     takes = [name for name, text in sources.items() if "_uploader(" in text or "camera" in text]
-    assert takes == ["similarity.py"]
+    assert sorted(takes) == ["nvae.py", "similarity.py"]
     assert '["txt", "csv", "tsv"]' in sources["similarity.py"]
+    assert '["png", "jpg", "jpeg"]' in sources["nvae.py"]
 
 
 # ---- a page

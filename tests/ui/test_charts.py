@@ -320,18 +320,22 @@ def test_a_matrix_with_both_signs_diverges_from_zero() -> None:
 
 
 def test_regions_are_closed_in_the_order_of_their_vertices_on_equal_axes() -> None:
-    square = pd.DataFrame(
-        {"x": [0, 1, 1, 0], "y": [0, 0, 1, 1], "item": 0, "name": "a", "series": "train"}
+    square = pd.DataFrame({"x": [0, 1, 1, 0], "y": [0, 0, 1, 1]})
+    both = pd.concat(
+        [square.assign(item=0, name="a"), square.add(5).assign(item=1, name="")], ignore_index=True
     )
     figure = charts.regions(
-        square, x="x", y="y", item="item", label="name", series="series",
+        both.assign(series="train"), x="x", y="y", item="item", label="name", series="series",
         names={"train": "trained"}, x_title="one", y_title="two", reach=3.0,
     )  # fmt: skip
     alt.Chart.from_dict(figure.to_dict())
-    inside, outline, *_ = figure.spec["layer"]
-    for layer in (inside, outline):
-        assert layer["mark"]["interpolate"] == "linear-closed"
-        assert layer["encoding"]["order"]["field"] == "vertex"
+    outline = figure.spec["layer"][0]
+    path = figure.tables["outlines"].sort_values(outline["encoding"]["order"]["field"])
+    assert path["x"].isna().tolist() == path["y"].isna().tolist() == 2 * (5 * [False] + [True])
+    assert path["x"].fillna(-1).tolist() == [0, 1, 1, 0, 0, -1, 5, 6, 6, 5, 5, -1]
+    assert figure.tables["middles"][["x", "y", "name"]].to_numpy().tolist() == [
+        [0.5, 0.5, "a"], [5.5, 5.5, ""],
+    ]  # fmt: skip
     ends = outline["encoding"]["x"]["scale"]["domain"]
     assert [end["expr"] for end in ends] == [
         f"{sign}3.0 * max(1, width / height)" for sign in ("-", "")
@@ -345,7 +349,7 @@ def test_an_image_grid_is_as_high_as_it_has_rows() -> None:
         names={"a": "first"},
     )  # fmt: skip
     alt.Chart.from_dict(figure.to_dict())
-    assert figure.spec["height"] == 2 * charts.TILE + 20
+    assert figure.spec["height"] == 2 * charts.TILE + 76
     assert figure.spec["layer"][0]["encoding"]["url"]["field"] == "image"
     assert "first" in figure.spec["layer"][0]["encoding"]["y"]["axis"]["labelExpr"]
 

@@ -8,9 +8,11 @@ from typing import Any
 import altair as alt
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_integer_dtype
 
-from ui.charts.palette import BLUE
+from ui.charts.palette import BLUE, GRAY
 from ui.charts.parts import (
+    HEIGHT,
     INK,
     Figure,
     ScaleKind,
@@ -23,6 +25,8 @@ from ui.charts.parts import (
     tooltip_of,
     y_axis,
 )
+
+UNNUMBERED = {"labels": False, "ticks": False, "grid": False}
 
 
 def lines(
@@ -40,21 +44,28 @@ def lines(
     y_domain: tuple[float, float] | None = None,
     points: tuple[str, ...] = (),
     paths: tuple[str, ...] = (),
+    ground: str = "",
     band: tuple[str, str] | None = None,
+    height: int = HEIGHT,
+    numbers: bool = True,
 ) -> Figure:
     """Curves over x, one per value of `series`, named by `names` (code -> word).
 
     What is measured is drawn as dots: the codes in `points`. Those in `paths` go from row to row
-    instead of from left to right. `band` names the columns between which a curve's surroundings are
-    shaded. Scales are Vega's: linear, log, symlog. A curve has a gap where its y is NaN. Raises
+    instead of from left to right; so does the code `ground`, faintly and below all others, with no
+    place in the legend. `band` names the columns between which a curve's surroundings are
+    shaded. Scales are Vega's: linear, log, symlog. Without `numbers` the axes have titles only: a
+    body seen from the side has no quantity there. A curve has a gap where its y is NaN. Raises
     ValueError if the other curves do not share their x.
     """
     gaps = bool(table[y].isna().any())  # looking for them in the browser takes time
     spec = _lines(
         x, y, x_title, y_title, series, pairs(names), x_scale, y_scale, x_domain, y_domain, points,
-        paths, band, gaps,
+        paths, ground, band, gaps, is_integer_dtype(table[x]), height,
     )  # fmt: skip
-    curves = table if series is None else table[~table[series].isin([*points, *paths])]
+    if not numbers:
+        spec = {**spec, "config": {**spec.get("config", {}), "axis": UNNUMBERED}}
+    curves = table if series is None else table[~table[series].isin([*points, *paths, ground])]
     return Figure(spec, {"table": table, "places": _places(curves, x, y, series)})
 
 
@@ -128,15 +139,16 @@ def _lines(
     x: str, y: str, x_title: str, y_title: str, series: str | None, names: tuple,
     x_scale: ScaleKind, y_scale: ScaleKind, x_domain: tuple[float, float] | None,
     y_domain: tuple[float, float] | None, points: tuple[str, ...], paths: tuple[str, ...],
-    band: tuple[str, str] | None, gaps: bool,
+    ground: str, band: tuple[str, str] | None, gaps: bool, whole: bool, height: int,
 ) -> dict[str, Any]:  # fmt: skip
     reach: dict[str, Any] = {"domain": list(x_domain)} if x_domain else {}
     reach |= {"constant": 0.1} if x_scale == "symlog" else {}
     across = alt.X(
-        x, type="quantitative", title=x_title, axis=axis_of(x_scale),
+        x, type="quantitative", title=x_title, axis=axis_of(x_scale, whole=whole),
         scale=alt.Scale(type=x_scale, nice=False, padding=6 if points else 0, **reach),
     )  # fmt: skip
     up = y_axis(y, y_title, y_scale, y_domain)
+    names = tuple(pair for pair in names if pair[0] != ground)
     drawn = tuple(pair for pair in names if pair[0] not in (*points, *paths))
     color = color_of(series, names, "circle" if points and not drawn else "stroke")
     base = alt.Chart(alt.NamedData("table")).encode(across, up, color=color)
@@ -145,18 +157,26 @@ def _lines(
     )
     shade = [_surroundings(base, band, y_title, y_scale, y_domain)] if band else []
     if not points and not paths:
-        return framed(*shade, lines, _pointer(x, across, x_title, y, y_title, names))
+        return framed(*shade, lines, _pointer(x, across, x_title, y, y_title, names), height=height)
     dots = base.mark_point(filled=True, size=36, opacity=0.85, clip=True)
     tip = tooltip_of(x, x_title, y, y_title)
-    path = base.mark_line(strokeWidth=1.5, clip=True).transform_window(row="row_number()")
+    path = _in_order(base.mark_line(strokeWidth=1.5, clip=True))
+    faint = base.mark_line(strokeWidth=1, opacity=0.35, clip=True).encode(color=alt.value(GRAY))
     layers = [
         *shade,
+        _only(_in_order(faint), series, [ground]) if ground else None,
         _only(lines, series, [code for code, _ in drawn]),
-        _only(path.encode(order=alt.Order("row", type="quantitative")), series, paths),
+        _only(path, series, paths),
         _pointer(x, across, x_title, y, y_title, drawn) if drawn else None,
         _only(dots.encode(tooltip=tip), series, points),
     ]
-    return framed(*(layer for layer in layers if layer is not None))
+    return framed(*(layer for layer in layers if layer is not None), height=height)
+
+
+def _in_order(chart: alt.Chart) -> alt.Chart:
+    """From row to row."""
+    rows = chart.transform_window(row="row_number()")
+    return rows.encode(order=alt.Order("row", type="quantitative"))
 
 
 def _surroundings(

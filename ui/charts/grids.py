@@ -145,5 +145,5 @@ def _image_grid(
             alt.Y(row, type="ordinal", sort=None, title=row_title, axis=side, scale=tight),
             url=alt.Url(image, type="nominal"),
         ),
-        height=count * TILE + 20,
+        height=count * TILE + 76,  # the figure, with the axis and its title below
     )

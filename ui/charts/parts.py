@@ -43,9 +43,14 @@ def shade_of(value: str, title: str, domain: tuple[float, float], near: bool) ->
 
 
 def framed(*layers: alt.Chart, height: int = HEIGHT) -> dict[str, Any]:
-    """Layers on top of each other, the legend above them."""
+    """Layers on top of each other, the legend above them.
+
+    Marks have no tooltip that they don't ask for, and no words for a screen reader, whom the
+    picture's own text tells: both would be written anew for every point at every change.
+    """
     chart = alt.layer(*layers).properties(height=height)
-    return chart.configure_legend(orient="top", title=None, labelLimit=0).to_dict()
+    legend = alt.LegendConfig(orient="top", title=None, labelLimit=0)
+    return chart.configure(aria=False, legend=legend, mark=alt.MarkConfig(tooltip=None)).to_dict()
 
 
 def bare(spec: Mapping[str, Any], height: int) -> dict[str, Any]:
@@ -72,10 +77,13 @@ def y_axis(y: str, title: str, scale: ScaleKind, domain: tuple[float, float] | N
     )
 
 
-def axis_of(scale: ScaleKind, channel: str = "x") -> alt.Axis:
-    """A log axis draws and names whole powers; over less than a decade, 2 and 5 of them, too."""
+def axis_of(scale: ScaleKind, channel: str = "x", whole: bool = False) -> alt.Axis:
+    """A log axis draws and names whole powers; over less than a decade, 2 and 5 of them, too.
+
+    Between `whole` numbers there are no ticks.
+    """
     if scale != "log":
-        return alt.Axis(tickCount=7)
+        return alt.Axis(tickCount=7, tickMinStep=1, format=",d") if whole else alt.Axis(tickCount=7)
     digit = "round(datum.value / pow(10, floor(log(datum.value) / LN10 + 1e-9)))"
     named = f"(domain('{channel}')[1] < 20 * domain('{channel}')[0] ? [1, 2, 5] : [1])"
     plain = "datum.value >= 0.01 && datum.value < 10000"

@@ -61,8 +61,23 @@ def regions(
     In the middle of each stands its `label`, or a dot where that is empty. The square from -reach
     to reach is in the picture.
     """
-    spec = _regions(x, y, item, label, series, pairs(names), x_title, y_title, reach)
-    return Figure(spec, {"table": table})
+    spec = _regions(x, y, label, series, pairs(names), x_title, y_title, reach)
+    how = {x: "mean", y: "mean", series: "first", label: "first"}
+    middles = table.groupby(item, sort=False).agg(how)
+    return Figure(spec, {"outlines": _closed(table, x, y, item, series), "middles": middles})
+
+
+def _closed(table: pd.DataFrame, x: str, y: str, item: str, series: str) -> pd.DataFrame:
+    """Each outline back to its first vertex, then a row that breaks the path.
+
+    So the outlines of a series are one path: hundreds of paths take the browser half a second.
+    """
+    rows = table[[item, x, y, series]].reset_index(drop=True)
+    outlines = rows.groupby(item, sort=False)
+    ends = outlines.nth(0).set_index(outlines.tail(1).index + 0.3)
+    breaks = ends.assign(**{x: np.nan, y: np.nan}).set_index(ends.index + 0.3)
+    whole = pd.concat([rows, ends, breaks]).sort_index()[[x, y, series]]
+    return whole.assign(vertex=np.arange(len(whole)))
 
 
 LEAST_MASS = 1e-6  # below it a ribbon is thinner than anybody sees
@@ -178,31 +193,27 @@ def _bands(
 
 @lru_cache(maxsize=512)
 def _regions(
-    x: str, y: str, item: str, label: str, series: str, names: tuple, x_title: str, y_title: str,
-    reach: float,
+    x: str, y: str, label: str, series: str, names: tuple, x_title: str, y_title: str, reach: float
 ) -> dict[str, Any]:  # fmt: skip
     # As many units to a pixel across as up, whatever the width of the page.
     ends = [alt.ExprRef(f"{sign}{reach} * max(1, width / height)") for sign in ("-", "")]
     ups = [alt.ExprRef(f"{sign}{reach} * max(1, height / width)") for sign in ("-", "")]
-    across: dict[str, Any] = {"scale": alt.Scale(domain=ends, nice=False), "title": x_title}
-    up: dict[str, Any] = {"scale": alt.Scale(domain=ups, nice=False), "title": y_title}
     color = color_of(series, names)
-    base = alt.Chart(alt.NamedData("table")).encode(detail=f"{item}:N")
-    vertices = base.transform_window(vertex="row_number()").encode(
-        alt.X(x, type="quantitative", **across),
-        alt.Y(y, type="quantitative", **up),
-        color=color,
+    place = {
+        "x": alt.X(x, type="quantitative", title=x_title, scale=alt.Scale(domain=ends, nice=False)),
+        "y": alt.Y(y, type="quantitative", title=y_title, scale=alt.Scale(domain=ups, nice=False)),
+        "color": color,
+    }
+    areas = alt.Chart(alt.NamedData("outlines")).mark_line(
+        filled=True, fillOpacity=0.14, strokeWidth=1, strokeOpacity=0.8, clip=True,
+        invalid="break-paths-show-domains",
+    ).encode(
+        **place,
+        stroke=alt.Stroke(series, type="nominal", scale=color["scale"], legend=None),
         order=alt.Order("vertex", type="quantitative"),
-    )
-    closed: dict[str, Any] = {"interpolate": "linear-closed", "clip": True}
-    outline = vertices.mark_line(strokeWidth=1, strokeOpacity=0.8, **closed)
-    inside = vertices.mark_line(filled=True, fillOpacity=0.14, **closed)
-    middle = base.encode(
-        alt.X(f"mean({x})", type="quantitative", **across),
-        alt.Y(f"mean({y})", type="quantitative", **up),
-        color=color,
-    )
+    )  # fmt: skip
+    middle = alt.Chart(alt.NamedData("middles")).encode(**place)
     named = f"datum['{label}'] != ''"
     words = middle.encode(text=alt.Text(label, type="nominal")).transform_filter(named)
     dots = middle.transform_filter(f"!({named})").mark_point(filled=True, size=14, clip=True)
-    return framed(inside, outline, dots, words.mark_text(fontSize=11, clip=True), height=440)
+    return framed(areas, dots, words.mark_text(fontSize=11, clip=True), height=440)
