@@ -80,14 +80,29 @@ def scales(config: core.ScalesConfig) -> None:
             y_title=t("nvae.scales.kl"), alt=t("nvae.scales.alt_groups"),
         )  # fmt: skip
     with right:
-        lab.chart(
-            charts.lines, result.training, x="step", y="value", series="curve",
-            names=series(result.training["curve"]), x_title=t("nvae.tasks.model.metrics.step"),
-            y_title=t("nvae.scales.kl"), y_scale="log", alt=t("nvae.scales.alt_training"),
-        )  # fmt: skip
+        along_training(config, result.training)
     st.markdown(t("nvae.scales.found", kl=pretty(result.information, 3)))
     lab.table(result.groups, SLUG, digits=3)
     made(config.model)
+
+
+def along_training(config: core.ScalesConfig, table: Any) -> None:
+    """How the KL of scales or groups, or the active channels, came about."""
+    if table.empty:
+        st.info(t("nvae.scales.not_noted"))
+        return
+    if config.along == "group":
+        names = {code: t("nvae.scales.one_group", n=code) for code in table["curve"].unique()}
+    else:
+        names = series(table["curve"])
+    of_channels = config.along == "active"
+    lab.chart(
+        charts.lines, table, x="step", y="value", series="curve", names=names,
+        x_title=t("nvae.tasks.model.metrics.step"),
+        y_title=t("nvae.columns.active" if of_channels else "nvae.scales.kl"),
+        y_scale="linear" if of_channels else "log",
+        alt=t(f"nvae.scales.alt_training.{config.along}"),
+    )  # fmt: skip
 
 
 def statistics(config: core.StatisticsConfig) -> None:

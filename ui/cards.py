@@ -53,7 +53,13 @@ def setting(task: str, field: str) -> str:
 
 
 def metric(task: str, name: str) -> str:
-    """The reader's word for what a training measures; "step" is its unit of progress."""
+    """The reader's word for what a training measures; "step" is its unit of progress.
+
+    Of several alike the name ends with a number: "kl_2".
+    """
+    stem, _, number = name.rpartition("_")
+    if number.isdecimal():
+        return t(key(task, f"metrics.{stem}"), n=number)
     return t(key(task, f"metrics.{name}"))
 
 

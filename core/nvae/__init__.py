@@ -42,14 +42,22 @@ from core.nvae.network import NVAE, Group, Pass, temperatures
 from core.nvae.outputs import bits_per_dimension, mean_image, mixture_log_mass
 from core.nvae.own import Own, OwnConfig, arc, own
 from core.nvae.plain import PlainVAE
+from core.nvae.presets import BESIDE, PRESETS, SHIPPED
 from core.nvae.relative import Relative, RelativeConfig, estimate, quadrature_kl, relative
 from core.nvae.samples import Samples, SamplesConfig, samples
-from core.nvae.scales import Scales, ScalesConfig, group_table, kl_by_group, scales
-from core.nvae.schedule import balance, importance, kl_coefficient
+from core.nvae.scales import (
+    Scales,
+    ScalesConfig,
+    along_training,
+    group_table,
+    kl_by_group,
+    scales,
+)
+from core.nvae.schedule import balance, importance, kl_coefficient, rate
 from core.nvae.spectral import SpectralPenalty
 from core.nvae.statistics import Statistics, StatisticsConfig, statistics
 from core.nvae.toys import Toys, ToysConfig, chain, diagonal, full, kl, mixture, target, toys
-from core.nvae.training import BESIDE, PLAIN, SHIPPED, TRAINING, Training, restored
+from core.nvae.training import PLAIN, TRAINING, Training, restored
 
 TASKS = {"model": TRAINING, "plain": PLAIN, "likelihood": LIKELIHOOD, "ablation": ABLATION}
 
@@ -64,6 +72,7 @@ __all__ = [
     "NVAE",
     "PAPER",
     "PLAIN",
+    "PRESETS",
     "SCALES",
     "SHIPPED",
     "TASKS",
@@ -104,6 +113,7 @@ __all__ = [
     "ToysConfig",
     "Training",
     "Unreadable",
+    "along_training",
     "arc",
     "autoregressive_mask",
     "balance",
@@ -143,6 +153,7 @@ __all__ = [
     "plain",
     "put_back",
     "quadrature_kl",
+    "rate",
     "read_image",
     "readjust_batchnorm",
     "relative",

@@ -24,6 +24,7 @@ from core.knobs import Choice, Config, Range
 from core.numerics import Diverged
 from core.nvae import data
 from core.nvae.config import NVAEConfig
+from core.nvae.gaussians import ACTIVE
 from core.nvae.likelihood import Interval
 from core.nvae.network import NVAE
 from core.nvae.training import Training
@@ -48,7 +49,6 @@ VARIANTS: dict[str, dict[str, Any]] = {
 MEASURES = (
     "elbo", "gradient", "largest_kl", "response", "active_share", "sharpness", "failed", "seconds",
 )  # fmt: skip
-ACTIVE = 0.1  # nats of a channel from which on it counts as active
 SAMPLES = 64
 
 

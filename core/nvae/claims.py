@@ -28,11 +28,11 @@ from core.nvae.memory import saved_bytes
 from core.nvae.models import model, scale_names
 from core.nvae.network import NVAE
 from core.nvae.posteriors import gap
+from core.nvae.presets import SHIPPED
 from core.nvae.samples import SamplesConfig, held_out_gaps, samples
 from core.nvae.scales import ScalesConfig, kl_by_group, redrawn
 from core.nvae.statistics import StatisticsConfig, statistics
 from core.nvae.toys import chain, diagonal, kl, mixture, target
-from core.nvae.training import SHIPPED
 
 DRAWS = 4000
 NAME = "glyphs"

@@ -23,7 +23,8 @@ from core.nvae import data
 from core.nvae.likelihood import Interval, interval, negative_elbo, negative_log_likelihood
 from core.nvae.models import card, model, plain
 from core.nvae.outputs import bits_per_dimension, mean_image
-from core.nvae.training import BESIDE, PLAIN, SHIPPED, TRAINING, Model
+from core.nvae.presets import BESIDE, SHIPPED
+from core.nvae.training import PLAIN, TRAINING, Model
 from core.pictures import picture_table
 from core.store import Tensors
 from core.training import Snapshot, Task

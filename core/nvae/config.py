@@ -43,6 +43,7 @@ class ImagesConfig(Config):
     steps: Annotated[int, Range(10, 1_000_000)] = 1000
     batch_size: Annotated[int, Range(2, 1024)] = 64
     lr: Annotated[float, Range(1e-5, 0.1)] = 8e-3
+    rise: Annotated[float, Range(0.0, 1.0)] = 0.0  # share of the steps in which lr comes in
     seed: Annotated[int, Range(0, 99)] = 0
 
     @property
@@ -75,6 +76,7 @@ class NVAEConfig(ImagesConfig):
     halvings: Annotated[int, Range(0, 3)] = 0  # from the image to the finest scale of latents
     stem_cells: Annotated[int, Range(0, 4)] = 0  # of each halving; 0: one strided convolution
     posterior: Annotated[str, Choice(*POSTERIORS)] = "residual"
+    start: Annotated[float, Range(0.0, 1.0)] = 1.0  # of the priors' first weights; 0: all N(0, 1)
     flows: Annotated[int, Range(0, 4)] = 0  # pairs of autoregressive cells in a group
     balance: bool = True  # the KL of the groups, while it comes in
     checkpointing: bool = False  # cells are computed again in the backward pass

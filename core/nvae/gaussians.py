@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+ACTIVE = 0.1  # nats of a channel from which on it counts as active, as in the authors' code
 BOUND = 5.0  # of means' and log stds' increments: 5 tanh(x / 5), as in the authors' code
 
 

@@ -9,7 +9,8 @@ from core.nvae import data
 from core.nvae.config import NVAEConfig, PlainConfig
 from core.nvae.network import NVAE
 from core.nvae.plain import PlainVAE
-from core.nvae.training import BESIDE, PLAIN, SHIPPED, TRAINING, restored
+from core.nvae.presets import BESIDE, SHIPPED
+from core.nvae.training import PLAIN, TRAINING, restored
 from core.store import Artefact
 from core.training import Task
 

@@ -179,10 +179,10 @@ class NVAE(nn.Module):
 
     def forward(
         self, x: Float[Tensor, "n c h w"], noise: Noise
-    ) -> tuple[Float[Tensor, " n"], Float[Tensor, "n groups"]]:
-        """-ln p(x | z) of each image, and its KL in each group; nats."""
+    ) -> tuple[Float[Tensor, " n"], Float[Tensor, "n channels"]]:
+        """-ln p(x | z) of each image, and its KL in each channel of each group; nats."""
         found = self.decode(noise, self.encode(x))
-        kl = torch.stack([part.flatten(1).sum(1) for part in found.kl], 1)
+        kl = torch.cat([part.sum((2, 3)) for part in found.kl], 1)
         return -log_likelihood(self.config, found.output, x), kl
 
     @torch.no_grad()
@@ -273,6 +273,8 @@ def _draw(model: NVAE, generator: Generator) -> None:
     model.top.copy_(torch.randn(model.top.shape, generator=generator))
     for group in model.groups:
         group.posterior.weight.mul_(0.1)  # type: ignore[operator, union-attr]
+        if group.prior is not None:
+            group.prior[1].weight.mul_(model.config.start)  # type: ignore[operator, index, union-attr]
 
 
 @torch.no_grad()

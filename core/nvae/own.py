@@ -20,7 +20,7 @@ from core.nvae.likelihood import Interval, interval, negative_elbo
 from core.nvae.models import MODELS, model, scale_names
 from core.nvae.network import NVAE
 from core.nvae.outputs import mean_image
-from core.nvae.training import SHIPPED
+from core.nvae.presets import SHIPPED
 from core.pictures import picture_table
 
 COUNT = 8  # pictures beside each other

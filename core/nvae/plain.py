@@ -57,10 +57,10 @@ class PlainVAE(nn.Module):
 
     def forward(
         self, x: Float[Tensor, "n c h w"], noise: Noise
-    ) -> tuple[Float[Tensor, " n"], Float[Tensor, "n 1"]]:
-        """-ln p(x | z) of each image, and its KL; nats."""
+    ) -> tuple[Float[Tensor, " n"], Float[Tensor, "n latent"]]:
+        """-ln p(x | z) of each image, and its KL in each latent; nats."""
         found = self.decode(noise, self.encode(x))
-        return -log_likelihood(self.config, found.output, x), found.kl[0].sum(1, keepdim=True)
+        return -log_likelihood(self.config, found.output, x), found.kl[0]
 
     @torch.no_grad()
     def sample(

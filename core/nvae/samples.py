@@ -16,7 +16,7 @@ from core.knobs import Choice, Config, Range
 from core.nvae import data
 from core.nvae.models import MODELS, model
 from core.nvae.outputs import mean_image
-from core.nvae.training import SHIPPED
+from core.nvae.presets import SHIPPED
 from core.pictures import picture_table
 
 COUNT = 10  # samples beside each other

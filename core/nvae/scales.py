@@ -14,15 +14,17 @@ from torch import Tensor
 
 from core.knobs import Choice, Config, Range
 from core.nvae import data
+from core.nvae.gaussians import ACTIVE
 from core.nvae.models import MODELS, card, model, scale_names
 from core.nvae.network import NVAE
+from core.nvae.presets import SHIPPED
 from core.nvae.samples import pictures
-from core.nvae.training import SHIPPED, TRAINING
+from core.nvae.training import TRAINING
 from core.pictures import picture_table
 
 COUNT = 9  # pictures beside the first
-ACTIVE = 0.1  # nats of a channel from which on it counts as active, as in the authors' code
 IMAGES = 200  # on which KLs are measured
+ALONG = ("scale", "group", "active")  # what is drawn over the training: KLs, or a count of channels
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class ScalesConfig(Config):
     coarse: bool = False
     middle: bool = True
     fine: bool = True
+    along: Annotated[str, Choice(*ALONG)] = "scale"
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,10 @@ class Scales:
 
     pictures: pd.DataFrame  # row (a scale drawn anew, or "chosen"), column (0: the first), image
     groups: pd.DataFrame  # group, scale, side, kl, active: channels above ACTIVE, of: channels
-    training: pd.DataFrame  # step, curve (a scale), value: nats, along the training
+    training: (
+        pd.DataFrame
+    )  # step, curve (a scale, a group, "active"), value; what was not noted of a
+    #                         training is missing
     changes: pd.DataFrame  # scale, change: mean square of a pixel's change when it is drawn anew
     information: float  # the KL of all groups
 
@@ -66,7 +72,7 @@ def scales(config: ScalesConfig) -> Scales:
             list(range(COUNT + 1)) * len(rows),
         ),
         groups=table,
-        training=_along_training(config.model, names),
+        training=along_training(config),
         changes=pd.DataFrame([{"scale": name, "change": _change(found[name])} for name in names]),
         information=float(table["kl"].sum()),
     )
@@ -118,12 +124,24 @@ def _images(net: NVAE, generator: torch.Generator) -> Tensor:
     return data.binarized(net.config, held_out[spread], generator)
 
 
-def _along_training(name: str, names: Sequence[str]) -> pd.DataFrame:
-    points = card(TRAINING, SHIPPED[name])["curve"]
-    return pd.DataFrame([
-        {"step": int(point["step"]), "curve": scale, "value": point[f"kl_{at + 1}"]}
-        for at, scale in enumerate(names) for point in points[:: max(1, len(points) // 100)]
-    ])  # fmt: skip
+def along_training(config: ScalesConfig) -> pd.DataFrame:
+    """Rows step, curve, value of a hundred steps: nats of each scale or group, or active channels.
+
+    Empty where a training did not note it.
+    """
+    names, groups = scale_names(SHIPPED[config.model]), SHIPPED[config.model].scale_of
+    columns = {
+        "scale": {f"kl_{at}": name for at, name in enumerate(names, 1)},
+        "group": {f"group_{at}": str(at) for at in range(1, len(groups) + 1)},
+        "active": {"active": "active"},
+    }[config.along]
+    points = card(TRAINING, SHIPPED[config.model])["curve"]
+    rows = [
+        (int(point["step"]), curve, point[column])
+        for column, curve in columns.items()
+        for point in points[:: max(1, len(points) // 100)] if column in point
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=["step", "curve", "value"])
 
 
 def _change(images: Tensor) -> float:

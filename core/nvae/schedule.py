@@ -1,8 +1,10 @@
-"""How the KL comes in: its coefficient over the steps, and its balance over the groups.
+"""Along the steps: how the KL comes in, its balance over the groups, what the learning rate does.
 
 Source: the authors' code (https://github.com/NVlabs/NVAE); the paper's formula weighs the sizes
 differently.
 """
+
+import math
 
 import torch
 from jaxtyping import Float
@@ -11,6 +13,7 @@ from torch import Tensor
 from core.nvae.config import NVAEConfig, PlainConfig
 
 LEAST = 1e-4  # of the coefficient
+LEAST_RATE = 1e-2  # of the learning rate, at the end of the half cosine
 SMOOTH = 0.01  # added to a group's mean KL, nats
 
 
@@ -19,6 +22,12 @@ def kl_coefficient(step: int, total: int, warmup: float) -> float:
     if warmup == 0:
         return 1.0
     return max(min(step / (warmup * total), 1.0), LEAST)
+
+
+def rate(step: int, total: int, rise: float) -> float:
+    """The part of the learning rate that is left: up a line for the share `rise`, down a cosine."""
+    cosine = 0.5 * (1 + math.cos(math.pi * step / total))
+    return min((step + 1) / max(rise * total, 1), 1.0) * (LEAST_RATE + (1 - LEAST_RATE) * cosine)
 
 
 def balance(

@@ -10,10 +10,10 @@ LAB_STORE.
 
 import argparse
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from pathlib import Path
 
 import torch
 from torch import distributed
@@ -22,49 +22,61 @@ from core import library, runs
 from core.knobs import knobs
 from core.nvae import data
 from core.nvae.config import HERE, PlainConfig
-from core.nvae.training import BESIDE, PLAIN, SHIPPED, TRAINING, AnyConfig, train
+from core.nvae.presets import FOLDER, PRESETS, configured, read
+from core.nvae.training import PLAIN, TRAINING, AnyConfig, train
 from core.training import Progress, Task
 
-PRESETS = {**SHIPPED, "fashion-mnist": replace(SHIPPED["mnist"], data="fashion-mnist")}
 
-
-def configured(
-    dataset: str,
+def chosen(
+    dataset: str = "glyphs",
     settings: Sequence[str] = (),
     epochs: int | float | None = None,
     *,
     plain: bool = False,
+    file: Path | None = None,
 ) -> AnyConfig:
-    """A data set's preset with some settings changed, for so many epochs. Raises ValueError."""
-    presets: Mapping[str, AnyConfig] = BESIDE if plain else PRESETS
-    if dataset not in presets:
-        raise ValueError(f"dataset is {dataset!r}, but must be one of {list(presets)}")
-    preset = presets[dataset]
-    types = {knob.name: knob.type for knob in knobs(type(preset))}
-    changes: dict[str, Any] = {}
-    for setting in settings:
-        field, _, text = setting.partition("=")
-        if field not in types:
-            raise ValueError(f"{field!r} is no setting; there are {list(types)}")
-        changes[field] = text == "true" if types[field] is bool else types[field](text)
-    config = replace(preset, **changes)
+    """A data set's preset, or a file's, with some settings changed, for so many epochs.
+
+    Raises ValueError for what can't be, OSError for a file that can't be read.
+    """
+    if file is None and dataset not in PRESETS:
+        raise ValueError(f"dataset is {dataset!r}, but must be one of {list(PRESETS)}")
+    source = file or FOLDER / f"{dataset}.toml"
+    found = read(source)
+    preset = found.plain if plain else found.nvae
+    if preset is None:
+        raise ValueError(f"{source.name} has no table [plain]")
+    config = configured(preset, _typed(preset, settings))
     if epochs is None:
         return config
-    return replace(config, steps=round(epochs * len(data.load(dataset)) / config.batch_size))
+    return replace(config, steps=round(epochs * len(data.load(config.data)) / config.batch_size))
+
+
+def _typed(config: AnyConfig, settings: Sequence[str]) -> dict[str, object]:
+    """NAME=VALUE of a command line, each value as the setting's type; unknown names stay text."""
+    types = {knob.name: knob.type for knob in knobs(type(config))}
+    pairs = (setting.partition("=")[::2] for setting in settings)
+    return {
+        name: text == "true" if types.get(name) is bool else types.get(name, str)(text)
+        for name, text in pairs
+    }
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train, and say where the model lies."""
     parser = argparse.ArgumentParser(prog="python -m core.nvae.train", description=__doc__)
     parser.add_argument("--dataset", choices=HERE, default="glyphs")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="in the preset's place")
     parser.add_argument("--plain", action="store_true", help="the plain VAE beside the NVAE")
     parser.add_argument("--epochs", type=float, help="in the place of the preset's steps")
     parser.add_argument("--devices", type=int, default=1, metavar="N", help="processes")
     parser.add_argument("settings", nargs="*", metavar="NAME=VALUE")
     asked = parser.parse_args(arguments)
     try:
-        config = configured(asked.dataset, asked.settings, asked.epochs, plain=asked.plain)
-    except ValueError as error:
+        config = chosen(
+            asked.dataset, asked.settings, asked.epochs, plain=asked.plain, file=asked.config
+        )
+    except (ValueError, OSError) as error:
         parser.error(str(error))
     if asked.devices > 1 and "RANK" not in os.environ:
         _start_processes(asked)
@@ -111,6 +123,8 @@ def _start_processes(asked: argparse.Namespace) -> None:
     from torch.distributed.run import main as torchrun  # a second; only where it is asked for
 
     again = ["--dataset", asked.dataset, *(["--plain"] if asked.plain else []), *asked.settings]
+    if asked.config is not None:
+        again += ["--config", str(asked.config)]
     if asked.epochs is not None:
         again += ["--epochs", str(asked.epochs)]
     count = f"--nproc-per-node={asked.devices}"

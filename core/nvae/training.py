@@ -6,22 +6,23 @@ every process takes its share of each batch, and gradients are averaged; batch n
 the share.
 """
 
-import math
 import time
 from collections.abc import Iterator
 from functools import partial
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, distributed
 from torch.nn.parallel import DistributedDataParallel
 
 from core.numerics import Diverged
 from core.nvae import data
 from core.nvae.config import NVAEConfig, PlainConfig
+from core.nvae.gaussians import ACTIVE
 from core.nvae.network import NVAE
 from core.nvae.outputs import bits_per_dimension
 from core.nvae.plain import PlainVAE
-from core.nvae.schedule import balance, kl_coefficient
+from core.nvae.schedule import balance, kl_coefficient, rate
 from core.nvae.spectral import SpectralPenalty
 from core.store import Tensors
 from core.training import Snapshot, Task, pack, restore
@@ -29,7 +30,6 @@ from core.training import Snapshot, Task, pack, restore
 EVERY = 10  # steps between two snapshots
 HUGE = 30.0  # bits of a number of an image: a loss above it has run away, finite or not
 REMEDIES = 4  # times that a training is rolled back before it is given up
-LEAST_LR = 1e-2  # of the config's, at the end of the half cosine
 EPS, DECAY = 1e-3, 3e-4  # of Adamax, as in the authors' code
 
 AnyConfig = NVAEConfig | PlainConfig
@@ -74,22 +74,23 @@ class Training:
         return restore(state, self.parts(), self.optimizer, self.generator)
 
     def loss(self, x: Tensor, noise: list[Tensor], step: int) -> tuple[Tensor, Tensor, Tensor]:
-        """What is minimized, nats per image; -ln p(x | z) of each image, and its KL per group."""
+        """What is minimized, nats per image; -ln p(x | z) of each image, its KL per channel."""
         config = self.config
         with torch.autocast(x.device.type, torch.bfloat16, enabled=config.precision != "float32"):
             nll, kl = self.network(x, noise)
         coefficient = kl_coefficient(step, config.steps, config.warmup)
-        factors = coefficient * balance(config, kl, coefficient)
+        told = by_group(config, kl)
+        factors = coefficient * balance(config, told, coefficient)
         norms, gammas = self.penalty()
         penalty = 2.0 ** int(self.remedies) * (config.spectral * norms + config.gamma * gammas)
-        return nll.mean() + (kl.mean(0) * factors).sum() + penalty, nll, kl
+        return nll.mean() + (told.mean(0) * factors).sum() + penalty, nll, kl
 
     def step(self, images: Tensor, step: int) -> Tensor:
-        """One update: -ln p(x | z), then the KL of each group; nats per image, summed."""
-        config, rate = self.config, 0.5 ** int(self.remedies)
-        cosine = 0.5 * (1 + math.cos(math.pi * step / config.steps))
+        """One update: -ln p(x | z), then the KL of each channel; nats per image, summed."""
+        config = self.config
+        share = 0.5 ** int(self.remedies) * rate(step, config.steps, config.rise)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate * config.lr * (LEAST_LR + (1 - LEAST_LR) * cosine)
+            group["lr"] = share * config.lr
         chosen = torch.randint(len(images), (config.batch_size,), generator=self.generator)
         x = data.binarized(config, images[chosen], self.generator).to(self.device)
         noise = self.model.noise(config.batch_size, self.generator)
@@ -108,6 +109,11 @@ def built(config: AnyConfig, device: str = "cpu") -> Model:
     if isinstance(config, PlainConfig):
         return PlainVAE(config, device=device)
     return NVAE(config, device=device)
+
+
+def by_group(config: AnyConfig, kl: Float[Tensor, "*n channels"]) -> Float[Tensor, "*n groups"]:
+    """Sums over the channels of each group."""
+    return kl.unflatten(-1, (len(config.scale_of), config.latent)).sum(-1)
 
 
 def _together() -> bool:
@@ -193,13 +199,20 @@ def _roll_back(run: Training, kept: Tensors, error: Diverged) -> None:
 
 
 def _metrics(config: AnyConfig, found: Tensor, run: Training) -> dict[str, float]:
-    reconstruction, kl = float(found[0]), found[1:]
-    scales = torch.zeros(max(config.scale_of) + 1).index_add(0, torch.tensor(config.scale_of), kl)
-    named = {f"kl_{at + 1}": float(value) for at, value in enumerate(scales)}
+    reconstruction, channels = float(found[0]), found[1:]
+    groups = by_group(config, channels)
+    scale_of = torch.tensor(config.scale_of)
+    scales = torch.zeros(max(config.scale_of) + 1).index_add(0, scale_of, groups)
+    told = {"kl": scales, "group": groups} if len(groups) > 1 else {"kl": scales}
     return {
-        "loss": reconstruction + float(kl.sum()),
+        "loss": reconstruction + float(channels.sum()),
         "reconstruction": reconstruction,
-        **named,
+        **{
+            f"{name}_{at}": float(value)
+            for name, found in told.items()
+            for at, value in enumerate(found, 1)
+        },
+        "active": float((channels > ACTIVE).sum()),
         "rollbacks": float(run.remedies),
         "processor": float(run.seconds) / 60,
     }
@@ -207,21 +220,3 @@ def _metrics(config: AnyConfig, found: Tensor, run: Training) -> dict[str, float
 
 TRAINING = Task("nvae.model", 1, NVAEConfig, lambda config: data.digest(config.data), train)
 PLAIN = Task("nvae.plain", 1, PlainConfig, lambda config: data.digest(config.data), train)
-
-SHIPPED: dict[str, NVAEConfig] = {
-    "digits": NVAEConfig(groups="1,2,3", latent=4, steps=600),
-    "glyphs": NVAEConfig(
-        data="glyphs", groups="2,3,4", latent=8, width=32, growth=1.25, halvings=2, steps=6000
-    ),
-    "mnist": NVAEConfig(
-        data="mnist", groups="5,4", latent=10, width=40, growth=1.6, halvings=1, steps=10_000,
-        lr=1e-2,
-    ),
-}  # fmt: skip
-
-# Plain VAEs of as many weights, by the same code; a step of theirs is cheaper, so they take as many
-# more as fill the NVAE's processor time.
-BESIDE: dict[str, PlainConfig] = {
-    "glyphs": PlainConfig(data="glyphs", latent=72, width=32, steps=11_000),
-    "mnist": PlainConfig(data="mnist", latent=64, width=40, steps=48_000),
-}

@@ -122,6 +122,15 @@ def test_sampling_repeats_with_its_seed_and_is_one_picture_at_temperature_0() ->
     torch.testing.assert_close(model.sample(3, [0.8, 0.8], generator(4)), first, rtol=0, atol=0)
 
 
+def test_without_first_weights_every_prior_starts_as_a_unit_gaussian() -> None:
+    model = core.NVAE(tiny(start=0.0)).eval().requires_grad_(False)
+    priors = model.decode(model.noise(3, generator())).priors
+    assert all(float(part.abs().max()) == 0 for p in priors for part in (p.mean, p.log_std))
+    drawn = core.NVAE(TINY).eval().requires_grad_(False)
+    *_, last = drawn.decode(drawn.noise(3, generator())).priors
+    assert float(last.mean.abs().max()) > 0
+
+
 def test_a_kept_scale_keeps_its_latents() -> None:
     model = core.NVAE(TINY).eval()
     one, other = (model.noise(2, generator(k)) for k in (0, 1))

@@ -81,6 +81,19 @@ def test_the_nearest_image_and_sharpness_are_those_by_hand() -> None:
     assert float(sharpness(edge)) == 4
 
 
+def test_the_kl_along_the_training_is_told_by_scale_and_by_group() -> None:
+    by_scale, by_group, active = (
+        core.along_training(core.ScalesConfig(model="digits", along=along))
+        for along in ("scale", "group", "active")
+    )
+    assert set(by_scale["curve"]) == {"coarse", "middle", "fine"}
+    assert set(by_group["curve"]) == set("123456")
+    sums = (table.groupby("step")["value"].sum() for table in (by_scale, by_group))
+    first, second = sums
+    assert first.to_numpy() == pytest.approx(second.to_numpy())
+    assert active["value"].between(0, 24).all()
+
+
 def test_only_what_is_renewed_changes() -> None:
     config = core.ScalesConfig()
     for scale in range(3):

@@ -15,7 +15,9 @@ from core import nvae as core
 from core.numerics import Diverged
 from core.nvae import data
 from core.nvae.config import NVAEConfig
-from core.nvae.train import configured, task_of
+from core.nvae.presets import FOLDER, read
+from core.nvae.schedule import LEAST_RATE
+from core.nvae.train import chosen, task_of
 from core.nvae.training import Training, train
 from core.training import task
 from tests.conftest import ROOT
@@ -128,22 +130,67 @@ def test_balancing_holds_the_talkative_back_and_ends_with_the_warm_up() -> None:
 
 
 def test_a_command_line_names_what_it_cannot_read() -> None:
-    assert configured("glyphs", ["steps=50", "balance=false"]).steps == 50
-    glyphs = dataclasses.asdict(configured("glyphs"))
-    found = dataclasses.asdict(configured("glyphs", ["balance=false"]))
+    assert chosen("glyphs", ["steps=50", "balance=false"]).steps == 50
+    glyphs = dataclasses.asdict(chosen("glyphs"))
+    found = dataclasses.asdict(chosen("glyphs", ["balance=false"]))
     assert found == glyphs | {"balance": False}
-    assert configured("mnist", ["latent=9"], plain=True).latent == 9
+    assert chosen("mnist", ["latent=9"], plain=True).latent == 9
     with pytest.raises(ValueError, match="'stepz' is no setting"):
-        configured("glyphs", ["stepz=1"])
+        chosen("glyphs", ["stepz=1"])
     with pytest.raises(ValueError, match="steps is 0"):
-        configured("glyphs", ["steps=0"])
+        chosen("glyphs", ["steps=0"])
     with pytest.raises(ValueError, match="dataset is 'faces'"):
-        configured("faces")
+        chosen("faces")
+
+
+def test_a_file_of_settings_is_read_or_said_to_be_wrong(tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text('[nvae]\ndata = "digits"\nlatent = 3\nspectral = 1\n')
+    config = chosen(file=own, settings=["steps=30"])
+    assert config == core.NVAEConfig(data="digits", latent=3, spectral=1.0, steps=30)
+    assert type(config.spectral) is float  # as the key of the model has it
+    for text, said in {
+        "[nvae]\nlatnet = 3": "'latnet' is no setting",
+        "[nvae]\nlatent = 3.5": "latent is 3.5, but must be of type int",
+        "[nvae]\nlatent = 0": "latent is 0",
+        "latent = 3": r"no table \[nvae\]",
+        "[nvae": "own.toml: ",
+    }.items():
+        own.write_text(text)
+        with pytest.raises(ValueError, match=said):
+            read(own)
+    with pytest.raises(ValueError, match=r"digits.toml has no table \[plain\]"):
+        chosen("digits", plain=True)
+    with pytest.raises(OSError, match="absent"):
+        chosen(file=tmp_path / "absent.toml")
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.toml")), ids=lambda path: path.stem)
+def test_every_data_set_has_its_file_and_the_file_its_name(path: Path) -> None:
+    assert read(path).nvae.data == path.stem
+    assert f"--dataset {path.stem}" in path.read_text(encoding="utf-8")
+
+
+def test_the_learning_rate_rises_along_a_line_then_falls_along_a_cosine() -> None:
+    found = [core.rate(step, 100, 0.1) for step in range(100)]
+    falls = [core.rate(step, 100, 0.0) for step in range(100)]
+    assert falls[0] == 1
+    assert falls[50] == pytest.approx((1 + LEAST_RATE) / 2)
+    assert found[10:] == falls[10:]
+    assert found[:10] == pytest.approx([(step + 1) / 10 * falls[step] for step in range(10)])
+
+
+def test_what_a_training_notes_adds_up() -> None:
+    metrics = next(iter(train(TINY))).metrics
+    scales, groups = ([metrics[f"{name}_{at}"] for at in (1, 2)] for name in ("kl", "group"))
+    assert scales == pytest.approx(groups)  # one group a scale
+    assert metrics["loss"] == pytest.approx(metrics["reconstruction"] + sum(scales))
+    assert 0 <= metrics["active"] <= 4
 
 
 def test_an_epoch_is_every_image_once() -> None:
     images = len(data.load("digits"))
-    assert configured("digits", ["batch_size=32"], epochs=2).steps == round(2 * images / 32)
+    assert chosen("digits", ["batch_size=32"], epochs=2).steps == round(2 * images / 32)
 
 
 TOGETHER = """
