@@ -35,6 +35,7 @@ BASE = NVAEConfig(groups="1,2", latent=4, width=12, steps=150)
 VARIANTS: dict[str, dict[str, Any]] = {
     "base": {},
     "absolute": {"posterior": "absolute"},
+    "gentle": {"start": 0.1},
     "no-warmup": {"warmup": 0.0},
     "no-balance": {"balance": False},
     "no-spectral": {"spectral": 0.0},
