@@ -91,11 +91,8 @@ def along_training(config: core.ScalesConfig, table: Any) -> None:
     if table.empty:
         st.info(t("nvae.scales.not_noted"))
         return
-    if config.along == "group":
-        names = {code: t("nvae.scales.one_group", n=code) for code in table["curve"].unique()}
-    else:
-        names = series(table["curve"])
-    of_channels = config.along == "active"
+    codes, of_channels = table["curve"].unique(), config.along == "active"
+    names = {code: code for code in codes} if config.along == "group" else series(codes)
     lab.chart(
         charts.lines, table, x="step", y="value", series="curve", names=names,
         x_title=t("nvae.tasks.model.metrics.step"),

@@ -59,7 +59,7 @@ class AblationConfig(Config):
 
     variant: Annotated[str, Choice(*VARIANTS)] = "base"
     steps: Annotated[int, Range(20, 2000)] = BASE.steps
-    seeds: Annotated[int, Range(2, 20)] = 4
+    seeds: Annotated[int, Range(2, 20)] = 10
     seed: Annotated[int, Range(0, 50)] = 0
 
     def training(self, at: int) -> NVAEConfig:
