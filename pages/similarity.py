@@ -52,8 +52,6 @@ def plan(config: core.PlanConfig) -> None:
         lab.formula(SLUG, "plan", value=latex(result.value, 4))
         lab.table(result.measures, SLUG, digits=4)
         st.caption(t("similarity.plan.measures"))
-        lab.table(result.bounds, SLUG, digits=4)
-        st.caption(t("similarity.plan.bounds"))
     cells = partial(
         lab.chart, charts.heatmap, result.cells, x="second", y="first",
         x_title=t("similarity.plan.second"), y_title=t("similarity.plan.first"),
@@ -69,9 +67,14 @@ def plan(config: core.PlanConfig) -> None:
             value="cost", value_title=t("similarity.plan.unit"), domain=(0.0, highest), near=True,
             alt=t("similarity.plan.alt_cost"),
         )  # fmt: skip
-    st.markdown(t("similarity.plan.edit"))
-    _masses(result.weights)
-    _by_the_rule(config)
+    left, right = st.columns([3, 2])
+    with left:
+        st.markdown(t("similarity.plan.edit"))
+        _masses(result.weights)
+        _by_the_rule(config)
+    with right:
+        st.markdown(t("similarity.plan.bounds"))
+        lab.table(result.bounds, SLUG, digits=4)
 
 
 def _masses(weights: Any) -> None:
@@ -83,10 +86,10 @@ def _masses(weights: Any) -> None:
         hide_index=True, disabled=[name for name in weights if name != "mass"], key=key,
         column_config={
             **{name: st.column_config.Column(words[name]) for name in ("word", "side")},
-            "mass": st.column_config.NumberColumn(
-                f"{words['mass']} ✎", format="%.3f", min_value=0.0, required=True
-            ),
-            "norm": st.column_config.NumberColumn(words["norm"], format="%.3f"),
+            **{
+                name: st.column_config.NumberColumn(words[name], format="%.3f", min_value=0.0)
+                for name in ("mass", "norm")
+            },
         },
         on_change=_weigh, args=(key, weights),
     )  # fmt: skip
@@ -94,7 +97,9 @@ def _masses(weights: Any) -> None:
 
 def _weigh(key: str, weights: Any) -> None:
     """Take over what was typed into the table."""
-    typed = {row: cells["mass"] for row, cells in st.session_state[key]["edited_rows"].items()}
+    typed = {
+        row: cells["mass"] or 0.0 for row, cells in st.session_state[key]["edited_rows"].items()
+    }
     for name, side in (("p", "first"), ("q", "second")):
         of_side = weights.index[weights["side"] == side]
         changed = {row - of_side[0]: mass for row, mass in typed.items() if row in of_side}
