@@ -149,12 +149,17 @@ def associativity(config: core.AssociativityConfig) -> None:
         else t("attention.associativity.never")
         for n in (result.crossing, result.written)
     )
+    words, slopes = series(result.curves["curve"]), result.table.set_index("form")["exponent"]
+    words |= {
+        form: t("attention.associativity.rises", curve=words[form], slope=f"{slope:.2f}")
+        for form, slope in slopes.dropna().items()
+    }
     lab.chart(
         charts.lines, result.curves, x="n", y="value", series="curve",
-        names=series(result.curves["curve"]), points=("crossing", "theory"),
+        names=words, points=("crossing", "theory"),
         x_title=t("attention.associativity.n"),
         y_title=t(f"attention.associativity.{config.quantity}"),
-        x_scale="log", y_scale="log",
+        x_scale="log", y_scale="log", band=("low", "high"),
         alt=t("attention.associativity.alt", crossing=crossing),
     )  # fmt: skip
     st.markdown(
@@ -309,6 +314,37 @@ def learning(config: core.LearningConfig) -> None:
     lab.table(result.table, SLUG, digits=3)
 
 
+def transformers(config: core.TransformersConfig) -> None:
+    """A whole small model with each attention, on tokens that come one by one."""
+    if not jobs.ready(core.TRANSFORMER, config.training):
+        return
+    result = lab.compute(core.transformers, config)
+    left, right = st.columns(2)
+    with left:
+        lab.chart(
+            charts.lines, result.curves, x="step", y="accuracy", series="curve",
+            names=series(result.curves["curve"]), x_title=t("attention.learning.step"),
+            y_title=t("attention.learning.accuracy"), y_domain=(0.0, 1.0),
+            alt=t("attention.learning.alt", accuracy=pretty(result.accuracy, 3)),
+        )  # fmt: skip
+    with right:
+        lab.chart(
+            charts.ranked, result.ends, x="accuracy", y="attention", series="task",
+            names=series(result.ends["attention"]), series_names=series(result.ends["task"]),
+            x_title=t("attention.learning.accuracy"), y_title=t("attention.learning.attention"),
+            x_domain=(0.0, 1.0), alt=t("attention.transformers.alt"),
+        )  # fmt: skip
+    st.markdown(
+        t(
+            "attention.transformers.found",
+            attention=series([config.attention])[config.attention],
+            accuracy=f"{100 * result.accuracy:.1f}",
+            softmax=f"{100 * result.softmax:.1f}",
+        )
+    )
+    lab.table(result.table, SLUG, digits=3)
+
+
 def projection(config: core.ProjectionConfig) -> None:
     """Linformer: how many projections n tokens ask for."""
     result = lab.compute(core.projection, config)
@@ -424,6 +460,16 @@ lab.panel(
 )
 lab.panel(
     SLUG,
+    core.TransformersConfig,
+    transformers,
+    presets={
+        "softmax": lambda now: replace(now, attention="softmax"),
+        "delta": lambda now: replace(now, attention="delta"),
+        "copy": lambda now: replace(now, task="copy"),
+    },
+)
+lab.panel(
+    SLUG,
     core.ProjectionConfig,
     projection,
     presets={
@@ -432,6 +478,7 @@ lab.panel(
     },
 )
 lab.claims(SLUG)
+st.caption(t("attention.slips.links"))
 lab.equations(SLUG)
 lab.source(core.linear_attention, core.attention_matrix, core.recurrent_step, core.write_delta)
 lab.take_away(SLUG)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
+from zlib import crc32
 
 import streamlit as st
 
@@ -35,6 +36,7 @@ def plan(config: core.PlanConfig) -> None:
             result = lab.compute(core.plan, config)
         except core.BadText as error:
             st.error(t(f"similarity.bad.{error.code}", part=lab.quoted(error.part)))
+            _by_the_rule(config)
             return
     _said(result)
     highest = HIGHEST.get(config.cost) or float(math.ceil(result.cells["cost"].max()))
@@ -65,7 +67,55 @@ def plan(config: core.PlanConfig) -> None:
             value="cost", value_title=t("similarity.plan.unit"), domain=(0.0, highest), near=True,
             alt=t("similarity.plan.alt_cost"),
         )  # fmt: skip
-    lab.table(result.weights, SLUG, digits=3)
+    left, right = st.columns([3, 2])
+    with left:
+        st.markdown(t("similarity.plan.edit"))
+        _masses(result.weights)
+        _by_the_rule(config)
+    with right:
+        st.markdown(t("similarity.plan.bounds"))
+        lab.table(result.bounds, SLUG, digits=4)
+
+
+def _masses(weights: Any) -> None:
+    """What every word weighs; a mass that is typed takes the place of the one by the rule."""
+    words = {name: t(f"similarity.columns.{name}") for name in weights}
+    key = f"_masses.{crc32(weights.to_csv().encode())}"  # other masses, another table
+    st.data_editor(
+        weights.assign(side=weights["side"].map(series(weights["side"]))),
+        hide_index=True, disabled=[name for name in weights if name != "mass"], key=key,
+        column_config={
+            **{name: st.column_config.Column(words[name]) for name in ("word", "side")},
+            **{
+                name: st.column_config.NumberColumn(words[name], format="%.3f", min_value=0.0)
+                for name in ("mass", "norm")
+            },
+        },
+        on_change=_weigh, args=(key, weights),
+    )  # fmt: skip
+
+
+def _weigh(key: str, weights: Any) -> None:
+    """Take over what was typed into the table."""
+    typed = {
+        row: cells["mass"] or 0.0 for row, cells in st.session_state[key]["edited_rows"].items()
+    }
+    for name, side in (("p", "first"), ("q", "second")):
+        of_side = weights.index[weights["side"] == side]
+        changed = {row - of_side[0]: mass for row, mass in typed.items() if row in of_side}
+        if changed:
+            masses = core.edited_masses(weights["mass"][of_side].tolist(), changed)
+            st.session_state[address.key(SLUG, "plan", name)] = masses
+
+
+def _by_the_rule(config: core.PlanConfig) -> None:
+    """The way back from own masses."""
+    if config.p or config.q:
+        st.button(t("similarity.plan.rule"), key="_masses.rule", on_click=_forget_masses)
+
+
+def _forget_masses() -> None:
+    st.session_state.update({address.key(SLUG, "plan", name): "" for name in "pq"})
 
 
 def _said(result: core.Plan) -> None:

@@ -1,8 +1,9 @@
-"""Train the layers that the attention page compares from the first look on.
+"""Train the layers and the small transformers that the attention page compares at first sight.
 
-Writes pretrained/attention/<digest>/, one folder a layer, and pretrained/attention/lengths.json and
+Writes pretrained/attention/<digest>/, one folder a model, and pretrained/attention/lengths.json and
 projections.json: accuracies over the number of pairs, and over Linformer's projections. Run from
-the repository root: `python scripts/train_attention_recall.py` (twenty minutes on one core).
+the repository root: `python scripts/train_attention_recall.py` (half an hour on one core). With
+`--transformers` only those.
 """
 
 import os
@@ -18,8 +19,18 @@ import torch
 
 from core import library, runs
 from core.attention.recall import RECALL
-from core.attention.shipped import COLUMNS, LENGTHS, PROJECTIONS, SHIPPED, Table
+from core.attention.shipped import (
+    COLUMNS,
+    LENGTHS,
+    PROJECTIONS,
+    SHIPPED,
+    TRANSFORMERS,
+    Table,
+)
+from core.attention.transformer import TRANSFORMER
+from core.knobs import Config
 from core.tables import save_table
+from core.training import Task
 
 
 def main() -> None:
@@ -28,11 +39,22 @@ def main() -> None:
     store = os.environ.get("LAB_STORE")  # a store of one's own: an interrupted run goes on
     with tempfile.TemporaryDirectory() as folder:
         os.environ["LAB_STORE"] = store or folder
-        for config in SHIPPED:
-            library.withdraw(RECALL.key(config))
-            library.ship(runs.run(RECALL, config))
+        for config in TRANSFORMERS:
+            ship(TRANSFORMER, config)
+        if "--transformers" in sys.argv:
+            return
+        for layer in SHIPPED:
+            ship(RECALL, layer)
         for table in (LENGTHS, PROJECTIONS):
             measure(table)
+
+
+def ship(task: Task, config: Config) -> None:
+    """Train a model anew and put it among those that come with the repository."""
+    library.withdraw(task.key(config))
+    made = runs.run(task, config)
+    library.ship(made)
+    print(config, made.meta["metrics"], flush=True)
 
 
 def measure(table: Table) -> None:

@@ -177,10 +177,7 @@ def table(rows: pd.DataFrame, slug: str, *, digits: int = 10) -> None:
 
 def formula(slug: str, name: str, **numbers: str) -> None:
     """A formula of the catalogue with the current numbers in the place of @names."""
-    text = live_formula(slug, name)
-    for word, number in numbers.items():
-        text = text.replace(f"@{word}", number)
-    st.latex(text)
+    st.latex(re.sub(r"@(\w+)", lambda name: numbers[name[1]], live_formula(slug, name)))
 
 
 def claims(slug: str) -> None:

@@ -18,7 +18,14 @@ from core.attention.features import (
 )
 from core.attention.forms import bracketed, chunked, cumulative, quadratic, recurrent
 from core.attention.heads import CHINESE, ENGLISH, LONGEST, Heads, HeadsConfig, NoWord, heads
-from core.attention.learning import Learning, LearningConfig, learning
+from core.attention.learning import (
+    Learning,
+    LearningConfig,
+    Transformers,
+    TransformersConfig,
+    learning,
+    transformers,
+)
 from core.attention.linear import FORMS, linear_attention
 from core.attention.lowrank import (
     causal_efficient_attention,
@@ -62,7 +69,7 @@ from core.attention.recurrence import (
     recurrence,
 )
 from core.attention.scales import Scales, ScalesConfig, scales, taylor
-from core.attention.shipped import SHIPPED
+from core.attention.shipped import SHIPPED, TRANSFORMERS
 from core.attention.softmax import softmax_attention, softmax_weights
 from core.attention.speed import (
     SPEED,
@@ -72,8 +79,9 @@ from core.attention.speed import (
     associativity,
 )
 from core.attention.state import State, recurrent_state, recurrent_step
+from core.attention.transformer import TRANSFORMER, TransformerConfig
 
-TASKS = {"recall": RECALL, "projection": FIT, "speed": SPEED}
+TASKS = {"recall": RECALL, "transformer": TRANSFORMER, "projection": FIT, "speed": SPEED}
 
 __all__ = [
     "CHINESE",
@@ -87,6 +95,8 @@ __all__ = [
     "SHIPPED",
     "SPEED",
     "TASKS",
+    "TRANSFORMER",
+    "TRANSFORMERS",
     "AssociativityConfig",
     "Capacity",
     "CapacityConfig",
@@ -114,6 +124,9 @@ __all__ = [
     "Speed",
     "SpeedConfig",
     "State",
+    "TransformerConfig",
+    "Transformers",
+    "TransformersConfig",
     "UnsafeDenominator",
     "accuracy",
     "associativity",
@@ -162,6 +175,7 @@ __all__ = [
     "taylor",
     "taylor2",
     "train",
+    "transformers",
     "weights",
     "write_delta",
     "write_sum",

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from core.attention.recall import ATTENTIONS, TASK_NAMES, RecallConfig
+from core.attention.transformer import CAUSAL, TransformerConfig
 from core.tables import load_table
 
 FOLDER = Path(__file__).parents[2] / "pretrained" / "attention"
@@ -21,6 +22,10 @@ PROJECTED = (4, 8, 16, 32, 64)  # Linformer's m
 SHIPPED: tuple[RecallConfig, ...] = tuple(
     RecallConfig(attention=attention, task=task)
     for task, attention in product(TASK_NAMES, ATTENTIONS)
+)
+TRANSFORMERS: tuple[TransformerConfig, ...] = tuple(
+    TransformerConfig(attention=attention, task=task)
+    for task, attention in product(TASK_NAMES, CAUSAL)
 )
 
 

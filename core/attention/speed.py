@@ -71,7 +71,8 @@ class AssociativityConfig(Config):
 class Speed:
     """The curves, and what follows from them."""
 
-    curves: pd.DataFrame  # n, value, curve: the median of a form; seconds or megabytes
+    curves: pd.DataFrame  # n, value, low, high, curve: median and quartiles of a form's seconds, or
+    # its megabytes, weighed once
     table: pd.DataFrame  # form, exponent, n, median, low, high: the last ones at its longest n
     crossing: float  # n from which on "linear" costs less than "fused"; NaN if it never does
     written: float  # the same beside softmax written out
@@ -79,7 +80,7 @@ class Speed:
 
 
 # Beyond these lengths a form takes minutes, or more memory than a laptop has.
-LONGEST = {"cumulative": 1024, "steps": 1024}
+LONGEST = {"cumulative": 1024, "steps": 1024, "written": 4096, "left": 4096}
 FITTED = 512  # tokens: the exponents are fitted from here on
 
 
@@ -190,9 +191,8 @@ def associativity(config: AssociativityConfig) -> Speed:
     unit = {"time": "seconds", "memory": "megabytes"}[config.quantity]
     rows = rows[rows[unit] > NOISE[unit]]  # memory: no answer, or no more than a process wavers
     crossings = {other: crossing(rows, unit, other) for other in ("fused", "written")}
-    marks = {"crossing": crossings["fused"]}
-    if not config.causal:
-        marks["theory"] = float(config.task.width if config.measured == "here" else 64)
+    width = config.task.width if config.measured == "here" else SpeedConfig().width
+    marks = {"crossing": crossings["fused"], "theory": float(width)}
     return Speed(
         curves=_curves(rows, unit, marks),
         table=_summary(rows, unit),
@@ -228,16 +228,23 @@ SPEED = Task("attention.speed", 1, SpeedConfig, lambda config: json.dumps(machin
 
 def _curves(rows: pd.DataFrame, unit: str, marks: Mapping[str, float]) -> pd.DataFrame:
     """Every form at every length, NaN where it was not measured; marks lie on "linear"."""
-    by_form = rows.pivot(index="n", columns="form", values=unit)[list(rows["form"].unique())]
-    curves = by_form.reset_index().melt("n", var_name="curve", value_name="value")
-    linear = by_form.get("linear", pd.Series(dtype=float)).dropna()
+    ends = ["low", "high"] if unit == "seconds" else [unit, unit]
+    curves = pd.DataFrame(
+        {name: rows[column] for name, column in zip(
+            ("n", "curve", "value", "low", "high"), ("n", "form", unit, *ends), strict=True
+        )}
+    )  # fmt: skip
+    every = pd.MultiIndex.from_product([curves["curve"].unique(), sorted(curves["n"].unique())])
+    curves = curves.set_index(["curve", "n"]).reindex(every).rename_axis(["curve", "n"])
+    linear = rows[rows["form"] == "linear"].set_index("n")[unit]
     points = [
         (n, float(np.exp(np.interp(math.log(n), np.log(linear.index), np.log(linear)))), mark)
         for mark, n in marks.items()
         if len(linear) and not math.isnan(n)
     ]
     marked = pd.DataFrame(points, columns=["n", "value", "curve"])
-    return pd.concat([curves[["n", "value", "curve"]].astype({"n": float}), marked])
+    marked = marked.assign(low=marked["value"], high=marked["value"])
+    return pd.concat([curves.reset_index().astype({"n": float}), marked], ignore_index=True)
 
 
 def _summary(rows: pd.DataFrame, unit: str) -> pd.DataFrame:

@@ -25,7 +25,14 @@ from core.similarity.judged import JUDGED, Judged, JudgedConfig, ScoresConfig, j
 from core.similarity.lines import BYTES, ENCODINGS, LINES, Lines, Unreadable, read_lines
 from core.similarity.measures import MEASURES
 from core.similarity.nearest import CHECKED, Nearest, SearchConfig, nearest
-from core.similarity.pair import Plan, PlanConfig, own_masses, plan, readings
+from core.similarity.pair import (
+    Plan,
+    PlanConfig,
+    edited_masses,
+    own_masses,
+    plan,
+    readings,
+)
 from core.similarity.reading import EXAMPLES, BadText, Layer, Reading, mean_vector, read
 from core.similarity.reference import (
     corrected_word_mover_distance,
@@ -92,6 +99,7 @@ __all__ = [
     "corrected_word_mover_distance",
     "cosine",
     "debiased",
+    "edited_masses",
     "embedded",
     "encoder",
     "entropy",

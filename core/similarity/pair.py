@@ -3,6 +3,7 @@
 Sources: https://kexue.fm/archives/7388, eq. 1 to 7. Axes: m words of the first, n of the second.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -12,12 +13,14 @@ import pandas as pd
 from core.encoders import EMBEDDED, Notice
 from core.knobs import Choice, Config, Range, Text
 from core.similarity.costs import COSTS, position
-from core.similarity.distances import wmd, wrd
+from core.similarity.distances import rwmd, wcd, wmd, wmd_bounds, wrd, wrd_bounds
 from core.similarity.reading import EXAMPLES, BadText, Layer, Reading, mean_vector, read, source
 from core.similarity.transport import Transport, transport
 from core.similarity.words import MASSES, masses
 
 LENGTH = 200  # characters of a sentence
+ROW = 600  # of a row of masses
+SMALL = 1e-9  # a distance below it is 0
 LAYERS = 24  # of the largest encoder that a control can walk through
 
 
@@ -35,8 +38,8 @@ class PlanConfig(Config):
     stop_words: bool = True
     layer: Annotated[int, Range(0, LAYERS, 1)] = LAYERS  # beyond the encoder's last: the last
     position: Annotated[float, Range(0.0, 1.0, 0.05)] = 0.0
-    p: Annotated[str, Text(LENGTH)] = ""  # own masses, in the order of the words
-    q: Annotated[str, Text(LENGTH)] = ""
+    p: Annotated[str, Text(ROW)] = ""  # own masses, in the order of the words
+    q: Annotated[str, Text(ROW)] = ""
     model: Annotated[str, Text(120)] = ""  # an encoder's name or folder; nothing: the embedded one
 
 
@@ -47,6 +50,7 @@ class Plan:
     cells: pd.DataFrame  # first, second (words, each once), mass that moves, cost of moving it
     weights: pd.DataFrame  # word, side in {"first", "second"}, mass, norm
     measures: pd.DataFrame  # measure, value
+    bounds: pd.DataFrame  # bound, value, share: of the distance that it bounds
     value: float  # what the plan costs
     words: tuple[tuple[str, ...], tuple[str, ...]]
     unknown: int
@@ -68,6 +72,7 @@ def plan(config: PlanConfig) -> Plan:
         cells=_cells(x, y, found, cost),
         weights=_weights(x, y, p, q),
         measures=measures(x, y),
+        bounds=bounds(x, y),
         value=found.value,
         words=(x.labels, y.labels),
         unknown=x.unknown + y.unknown,
@@ -105,6 +110,30 @@ def measures(x: Reading, y: Reading) -> pd.DataFrame:
     return pd.DataFrame({"measure": list(values), "value": list(values.values())})
 
 
+def bounds(x: Reading, y: Reading) -> pd.DataFrame:
+    """What is known of WMD and WRD without a solver: bound, value, share of the exact distance.
+
+    The share is NaN between equal texts, whose distance is 0.
+    """
+    a, b = x.vectors, y.vectors
+    (_, most), (least_rotated, most_rotated) = wmd_bounds(a, b), wrd_bounds(a, b)
+    exact = {"wmd": wmd(a, b), "wrd": wrd(a, b)}
+    rows = [
+        ("wcd", wcd(a, b), "wmd"),
+        ("rwmd", rwmd(a, b), "wmd"),
+        ("wmd-upper", most, "wmd"),
+        ("wrd-lower", least_rotated, "wrd"),
+        ("wrd-upper", most_rotated, "wrd"),
+    ]
+    return pd.DataFrame(
+        [
+            (name, value, value / exact[distance] if exact[distance] > SMALL else np.nan)
+            for name, value, distance in rows
+        ],
+        columns=["bound", "value", "share"],
+    )
+
+
 def cosine(a: np.ndarray, b: np.ndarray) -> float:
     """The cosine of the angle between two vectors; 0 if one of them is zero."""
     size = float(np.linalg.norm(a) * np.linalg.norm(b))
@@ -122,6 +151,11 @@ def own_masses(text: str, count: int) -> np.ndarray:
     if not np.isfinite(numbers).all() or (numbers < 0).any() or not 0 < numbers.sum() < np.inf:
         raise BadText("masses-sign", text[:40])
     return numbers / numbers.sum()
+
+
+def edited_masses(masses: Sequence[float], changed: Mapping[int, float]) -> str:
+    """The row that a reader would type to change some masses and leave the others."""
+    return " ".join(f"{changed.get(place, mass):.3g}" for place, mass in enumerate(masses))
 
 
 def _masses(config: PlanConfig, name: str, reading: Reading) -> np.ndarray:

@@ -56,7 +56,10 @@ def test_crossings_and_exponents_are_those_of_the_laws(causal: bool) -> None:
     assert exponents["linear"] == pytest.approx(1)
     marks = result.curves.set_index("curve")
     assert marks.loc["crossing", "value"] == pytest.approx(LAWS["linear"](200))
-    assert ("theory" in marks.index) == (not causal)
+    assert marks.loc["theory", "n"] == 64
+    fused = marks.loc["fused"].set_index("n")
+    np.testing.assert_allclose(fused["low"] / fused["value"], 0.9)
+    np.testing.assert_allclose(fused["high"] / fused["value"], 1.2)
 
 
 @pytest.mark.usefixtures("machine_of_laws")

@@ -17,6 +17,7 @@ from scipy.spatial.distance import cdist
 from core import similarity as core
 from core.encoders import TokenEncoder, TokenVectors
 from core.similarity.costs import COSTS
+from core.similarity.pair import readings
 
 reading = importlib.import_module("core.similarity.reading")
 FIRST, SECOND = core.EXAMPLES["bilingual"]
@@ -204,6 +205,30 @@ def test_own_masses_that_are_none_are_refused(typed: str, code: str) -> None:
     with pytest.raises(core.BadText) as caught:
         core.plan(core.PlanConfig(p=typed))
     assert caught.value.code == code
+
+
+def test_a_mass_that_is_edited_changes_the_others_by_their_common_sum_alone() -> None:
+    before = core.plan(core.PlanConfig()).weights["mass"][:5].tolist()
+    typed = core.edited_masses(before, {1: 0.9, 3: 0.0})
+    after = core.own_masses(typed, 5)
+    expected = np.array([before[0], 0.9, before[2], 0.0, before[4]])
+    np.testing.assert_allclose(after, expected / expected.sum(), atol=1e-3)
+
+
+def test_a_pair_stands_beside_its_bounds_and_they_hold() -> None:
+    found = core.plan(core.PlanConfig())
+    bounds = found.bounds.set_index("bound")
+    exact = dict(zip(found.measures["measure"], found.measures["value"], strict=True))
+    for name, row in bounds.iterrows():
+        distance = exact["wrd" if str(name).startswith("wrd") else "wmd"]
+        assert row["share"] == pytest.approx(row["value"] / distance)
+        assert row["share"] >= 1 - 1e-9 if "upper" in str(name) else row["share"] <= 1 + 1e-9
+    x, y = (reading.vectors for reading in readings(core.PlanConfig()))
+    means = np.linalg.norm(x.mean(axis=0) - y.mean(axis=0))
+    assert bounds.loc["wcd", "value"] == pytest.approx(means)
+    assert bounds.loc["wmd-upper", "value"] == pytest.approx(cdist(x, y).mean())
+    same = core.plan(core.PlanConfig(second=core.PlanConfig().first))
+    assert same.bounds["share"].isna().all()
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\u200b", "\t"])

@@ -16,7 +16,7 @@ SLUG = "attention"
 opened = partial(linked, SLUG)
 PANELS = (
     "matrices", "heads", "scales", "causality", "recurrence", "drift", "capacity", "learning",
-    "projection",
+    "transformers", "projection",
 )  # fmt: skip
 
 
@@ -37,6 +37,8 @@ def changed(before: list[pd.DataFrame], after: list[pd.DataFrame]) -> int:
         ({"heads.layer": 9, "causality.form": "linformer", "capacity.dim": "8"}, 4 + 1 + 2),
         ({"matrices.kernel": "exp", "recurrence.token": 3, "learning.task": "copy"}, 3 + 2 + 2),
         ({"heads.kernel": "taylor2", "projection.tokens": "128"}, 3 + 1),
+        ({"transformers.attention": "delta"}, 1),
+        ({"transformers.task": "copy"}, 2),
     ],
 )  # fmt: skip
 def test_pictures_react_to_their_own_controls(knobs: dict[str, Any], count: int) -> None:
@@ -55,6 +57,15 @@ def test_a_link_draws_what_core_computes() -> None:
     pd.testing.assert_frame_equal(drawn(page)[0], expected, check_dtype=False)
     leak = core.causality(core.CausalityConfig(form="linformer")).leak
     assert f"**{leak:.3g}**" in text(page)
+
+
+def test_formulas_show_whole_numbers_where_a_name_begins_with_another() -> None:
+    page = opened(matrices__dim=8)
+    found = page.latex[0].value
+    distance = core.matrices(core.MatricesConfig(dim=8)).distance
+    assert found.endswith(f"= {distance:.3g}")
+    assert r"\sqrt{8}" in found
+    assert not any("@" in formula.value for formula in page.latex)
 
 
 def test_a_signed_kernel_is_shown_as_a_finding() -> None:
@@ -95,8 +106,9 @@ def test_texts_are_refused_or_their_unknown_tokens_named(language: str) -> None:
 
 
 def test_what_nobody_has_trained_is_offered() -> None:
-    page = opened(learning__pairs=8, learning__seed=7, projection__seed=5)
+    page = opened(learning__pairs=8, learning__seed=7, projection__seed=5, transformers__seed=3)
     assert widget(page, "_train.attention.recall")
+    assert widget(page, "_train.attention.transformer")
     assert widget(page, "_train.attention.projection")
 
 

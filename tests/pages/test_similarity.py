@@ -101,6 +101,18 @@ def test_unknown_words_and_an_encoder_that_stands_in_are_never_silent(
     assert table(charts(page)[0])["pair"].str.contains("⍰").any()
 
 
+def test_own_masses_are_said_to_be_and_given_up_again() -> None:
+    page = opened(plan__p="1 0 0 0 3")
+    ribbons = table(charts(page)[0])
+    assert set(ribbons["pair"].str.partition(" ")[0]) == {"我", "苹果"}
+    widget(page, "_masses.rule").click().run()
+    assert widget(page, f"{SLUG}.plan.p").value == ""
+    assert len(set(table(charts(page)[0])["pair"].str.partition(" ")[0])) == 5
+    page = opened(plan__p="1 2")
+    assert page.error
+    assert widget(page, "_masses.rule")
+
+
 def test_the_page_says_whose_vectors_these_are() -> None:
     assert "multilingual-e5-small" in text(opened())
     assert "licence MIT" in text(opened())

@@ -270,12 +270,15 @@ def _ranked(
 ) -> dict[str, Any]:  # fmt: skip
     label = f"({json.dumps(dict(names))})[datum.label]"
     up = alt.Y(
-        y, type="nominal", title=y_title, sort=None, axis=alt.Axis(labelExpr=label, labelLimit=190)
-    )
-    across = alt.X(
-        x, type="quantitative", title=x_title, axis=axis_of("linear"),
-        scale=scale_of("linear", x_domain),
+        y, type="nominal", title=y_title, sort=None,
+        axis=alt.Axis(labelExpr=label, labelLimit=190, labelOverlap=False),
     )  # fmt: skip
+    axis = axis_of("linear")
+    axis["titleAnchor"] = "end"  # beside long names the title is wider than the plot
+    across = alt.X(
+        x, type="quantitative", title=x_title, axis=axis, scale=scale_of("linear", x_domain)
+    )
+    height = max(HEIGHT, 60 + 24 * (len(names) + len(series_names)))
     tip = [alt.Tooltip(y, type="nominal", title=y_title), number(x, x_title)]
     base = alt.Chart(alt.NamedData("table")).encode(up, tooltip=tip)
     dots = base.mark_point(filled=True, size=80, opacity=1).encode(
@@ -284,11 +287,11 @@ def _ranked(
     if spread:
         ends = alt.X(spread[0], type="quantitative", title=x_title), alt.X2(spread[1])
         rule = base.mark_rule(strokeWidth=2).encode(*ends, color=color_of(series, series_names))
-        return framed(rule, dots)
+        return framed(rule, dots, height=height)
     if series:
-        return framed(dots)
+        return framed(dots, height=height)
     bars = base.mark_bar(color=BLUE).encode(across)
     text = base.mark_text(align="left", dx=4, color=alt.ExprRef(INK)).encode(
         across, alt.Text(x, type="quantitative", format=",")
     )
-    return framed(bars, text)
+    return framed(bars, text, height=height)
