@@ -23,6 +23,7 @@ from ui.i18n import has, t
 from ui.numbers import pretty
 from ui.reading import equations as equations  # verbs of pages, too
 from ui.reading import source as source
+from ui.told import told
 
 SMALL = 150  # pixels, the height of a small picture
 IN_THE_ROW = 3  # controls beside each other above a picture; the others stand behind "more"
@@ -134,14 +135,17 @@ def shown() -> Any:
 
 
 def chart(verb: Callable[..., Figure], table: pd.DataFrame, *, alt: str, **options: Any) -> None:
-    """Draw a table of the computed result with a verb of `charts`; `alt` states the finding."""
+    """Draw a table of the computed result with a verb of `charts`.
+
+    `alt` states the finding; the numbers of its curves are told after it.
+    """
     _recorder.get().drawings.append(takeaway.Drawing(verb, table, options))
     live(verb, table, alt=alt, **options)
 
 
 def live(verb: Callable[..., Figure], table: pd.DataFrame, *, alt: str, **options: Any) -> None:
     """The same of a result that still grows: there is nothing to take along yet."""
-    _draw(verb(table, **options), alt)
+    _draw(verb(table, **options), f"{alt} {told(table, options)}".rstrip())
 
 
 def small(figure: Figure, *, alt: str) -> None:

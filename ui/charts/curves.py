@@ -269,9 +269,8 @@ def _ranked(
     series_names: tuple,
 ) -> dict[str, Any]:  # fmt: skip
     label = f"({json.dumps(dict(names))})[datum.label]"
-    up = alt.Y(
-        y, type="nominal", title=y_title, sort=None, axis=alt.Axis(labelExpr=label, labelLimit=190)
-    )
+    side = alt.Axis(labelExpr=label, labelLimit=190, labelOverlap=False)
+    up = alt.Y(y, type="nominal", title=y_title, sort=None, axis=side)
     across = alt.X(
         x, type="quantitative", title=x_title, axis=axis_of("linear"),
         scale=scale_of("linear", x_domain),

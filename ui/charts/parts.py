@@ -87,12 +87,26 @@ def axis_of(scale: ScaleKind, channel: str = "x", whole: bool = False) -> alt.Ax
     digit = "round(datum.value / pow(10, floor(log(datum.value) / LN10 + 1e-9)))"
     named = f"(domain('{channel}')[1] < 20 * domain('{channel}')[0] ? [1, 2, 5] : [1])"
     plain = "datum.value >= 0.01 && datum.value < 10000"
-    words = f"{plain} ? format(datum.value, '~g') : format(datum.value, '.0e')"
+    words = f"{plain} ? format(datum.value, '~g') : {_power(digit)}"
     return alt.Axis(
         labelExpr=f"indexof({named}, {digit}) < 0 ? '' : {words}",
         gridOpacity={"condition": {"test": f"{digit} == 1", "value": 1}, "value": 0},
         tickCount=6,
     )
+
+
+def _power(digit: str) -> str:
+    """A Vega expression for digit × 10ⁿ, as numbers in the text are written."""
+    size = "abs(round(log(datum.value / DIGIT) / LN10))".replace("DIGIT", digit)
+    raised = [
+        f"substring('⁰¹²³⁴⁵⁶⁷⁸⁹', {at}, {at} + 1)"
+        for at in (f"floor({size} / 10) % 10", f"{size} % 10")
+    ]
+    tens = f"({size} < 10 ? '' : {raised[0]})"
+    sign = "(datum.value < 1 ? '⁻' : '')"
+    factor = f"({digit} == 1 ? '' : {digit} + '×')"
+    exponent = f"{sign} + {tens} + {raised[1]}"
+    return f"{size} > 99 ? format(datum.value, '.0e') : {factor} + '10' + {exponent}"
 
 
 def scale_of(kind: ScaleKind, domain: tuple[float, float] | None) -> alt.Scale:
