@@ -226,7 +226,7 @@ class TokenEncoder:
         activation: Callable[[Any], Any],
         *,
         where: Collection[int],
-    ) -> list[Float32[np.ndarray, "layers n d"]]:
+    ) -> list[Float32[np.ndarray, "layers _ d"]]:
         """Every hidden state of texts if the layers in `where`, from 0, had another activation.
 
         `activation` maps tensors. Prefix and special tokens are among the n; the states are those

@@ -15,7 +15,7 @@ from core.encoders import Notice
 from core.knobs import Config, Knob, knobs
 from core.numerics import NoConvergence
 from core.topics import topic
-from ui import address, charts, controls, ledger, play, reading, seen, takeaway, tour
+from ui import address, charts, controls, ledger, paper, play, reading, seen, takeaway, tour
 from ui.catalogue import live_formula
 from ui.charts import Figure
 from ui.fold import closed
@@ -220,6 +220,7 @@ def take_away(slug: str) -> None:
     st.header(t("app.take_away"), anchor="take-away", divider="gray")
     st.markdown(t("app.take_away_page", command=f"`python -m core.claims --topic {slug}`"))
     st.markdown(t("app.cite", post=_post(slug)))
+    paper.offer(slug)
     tell_what_was_mended(slug)
     address.write_page(slug)
 

@@ -95,7 +95,7 @@ class _Run:
     vectors: Float[Tensor, "texts d"]
 
 
-def _run_of(texts: Sequence[Float32[np.ndarray, "layers n d"]]) -> _Run:
+def _run_of(texts: Sequence[Float32[np.ndarray, "layers _ d"]]) -> _Run:
     """The vectors are means over the tokens, as the encoder's own pooling."""
     means = torch.stack([torch.from_numpy(text[-1].mean(axis=0)) for text in texts])
     states = torch.from_numpy(np.concatenate(texts, axis=1))
