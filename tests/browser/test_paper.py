@@ -23,7 +23,7 @@ def test_paper_gets_every_panel_in_dark_ink(server: Server, visit: Open) -> None
     page = visit(f"{server.url}/gelu", color_scheme="dark")
     waiting = page.locator('[class*="st-key-_place"]')
     assert waiting.count() > 0
-    page.evaluate("window.print = () => { window.dialogs = (window.dialogs || 0) + 1; }")
+    page.evaluate("() => { window.dialogs = 0; window.print = () => { window.dialogs += 1; }; }")
     page.get_by_role("button", name=EN["app.print"]).click()
     page.wait_for_function("window.dialogs === 1")
     assert waiting.count() == 0

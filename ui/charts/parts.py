@@ -50,7 +50,8 @@ def framed(*layers: alt.Chart, height: int = HEIGHT) -> dict[str, Any]:
     """
     chart = alt.layer(*layers).properties(height=height)
     legend = alt.LegendConfig(orient="top", title=None, labelLimit=0)
-    return chart.configure(aria=False, legend=legend, mark=alt.MarkConfig(tooltip=None)).to_dict()
+    mark = alt.MarkConfig(tooltip=None, aria=False)
+    return chart.configure(aria=False, legend=legend, mark=mark).to_dict()
 
 
 def bare(spec: Mapping[str, Any], height: int) -> dict[str, Any]:
