@@ -131,7 +131,7 @@ def color_of(series: str | None, names: tuple, symbol: str = "stroke") -> Any:
     label = f"({json.dumps(dict(names))})[datum.label]"
     # On a phone the words stand below each other instead of running out of the picture.
     longest = max((cells(word) for _, word in names), default=1)
-    columns = alt.ExprRef(f"clamp(floor(width / {30 + 7 * longest}), 1, 4)")
+    columns = alt.ExprRef(f"clamp(floor((width - 30) / {30 + 7.7 * longest:.0f}), 1, 4)")
     # One entry a color: what is measured and what is expected of it share theirs.
     listed = [code for at, code in enumerate(codes) if colors[at] not in colors[:at]]
     key = alt.Legend(
