@@ -4,10 +4,11 @@ import streamlit as st
 
 from ui import address, frame, i18n
 
-with st.sidebar:
-    i18n.choose()
+i18n.choose()
 st.set_page_config(page_title=i18n.t("app.name"), page_icon=str(frame.ICON), layout="wide")
 page = frame.navigation()
+with st.sidebar:
+    i18n.switch()  # after the menu, or the menu would push it down
 address.write_language(page.url_path)
 frame.run(page)
 

@@ -17,7 +17,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -219,6 +219,41 @@ class TokenEncoder:
         with torch.inference_mode():
             pooled = self._model(_padded([self._tokenize(text)]))["sentence_embedding"][0]
             return torch.nn.functional.normalize(pooled, dim=0).float().numpy()
+
+    def hidden_states(
+        self,
+        texts: Sequence[str],
+        activation: Callable[[Any], Any],
+        *,
+        where: Collection[int],
+    ) -> list[Float32[np.ndarray, "layers _ d"]]:
+        """Every hidden state of texts if the layers in `where`, from 0, had another activation.
+
+        `activation` maps tensors. Prefix and special tokens are among the n; the states are those
+        of 0 (before the first layer) to `layers`. For a model built as BERT is. Nothing of the
+        model is touched, so other threads may use it meanwhile. Raises ValueError if a text has no
+        word.
+        """
+        rows = [self._tokenize(text) for text in texts]
+        return [
+            self._with_activation(_padded([row])["input_ids"], activation, where) for row in rows
+        ]
+
+    def _with_activation(
+        self, ids: Any, activation: Callable[[Any], Any], where: Collection[int]
+    ) -> np.ndarray:
+        """BERT's layers one by one, for one text without padding: states [layers, n, d]."""
+        import torch
+
+        with torch.inference_mode():
+            states = [self._network.embeddings(input_ids=ids)]
+            for index, block in enumerate(self._network.encoder.layer):
+                seen = block.attention(states[-1])[0]
+                own = block.intermediate.intermediate_act_fn
+                inner = (activation if index in where else own)(block.intermediate.dense(seen))
+                states.append(block.output(inner, seen))
+            found: np.ndarray = torch.cat(states).numpy()
+        return found
 
     @property
     def _network(self) -> Any:

@@ -140,7 +140,8 @@ def why(config: core.WhyConfig) -> None:
             alt=t("gelu.why.alt_errors", error=pretty(result.max_error, 3)),
         )  # fmt: skip
     terms = [f"{row.value:+.8g}\\,x^{{{row.power}}}" for row in result.coefficients.itertuples()]
-    lab.formula(SLUG, "why", polynomial="".join(terms).lstrip("+"))
+    polynomial = "".join(terms).lstrip("+").replace("x^{1}", "x")
+    lab.formula(SLUG, "why", polynomial=polynomial)
     flips = not math.isnan(result.sign_flip)
     st.markdown(t(f"gelu.why.{'flips' if flips else 'keeps'}", x=pretty(result.sign_flip, 4)))
 
@@ -170,17 +171,24 @@ def speed(config: core.SpeedConfig) -> None:
     """What each form costs on this machine, measured when asked."""
     if st.button(t("gelu.speed.measure"), icon=":material/timer:", key="_gelu.speed.measure"):
         with st.spinner(t("gelu.speed.measuring")):
-            st.session_state["_gelu.speed"] = core.speed(config)
-    measured = st.session_state.get("_gelu.speed")
-    result = lab.note(core.speed, config, measured or core.shipped_speed())
-    forms = result.table["form"]
+            st.session_state["_gelu.speed"] = config, core.speed(config)
+    shipped = core.SpeedConfig(), core.shipped_speed()
+    shown, result = st.session_state.get("_gelu.speed", shipped)
+    lab.note(core.speed, shown, result)
+    forms, rows = result.table["form"], result.table.set_index("form")
     lab.chart(
         charts.intervals, result.table, x="milliseconds_median", low="milliseconds_low",
         high="milliseconds_high", y="max_error", series="form", names=series(forms),
         x_title=t("gelu.speed.milliseconds"), y_title=t("gelu.speed.error"),
-        x_scale="log", y_scale="log", alt=t("gelu.speed.alt"),
+        x_scale="log", y_scale="log",
+        alt=t("gelu.speed.alt", **{
+            code: pretty(rows["milliseconds_median"][form], 3)
+            for code, form in (("exact", "exact"), ("fused", "tanh-fused"), ("tanh", "tanh"))
+        }),
     )  # fmt: skip
-    st.caption(t(f"gelu.speed.{'here' if measured else 'shipped'}", **result.machine))
+    origin = "shipped" if result is shipped[1] else "here"
+    how = {"size": f"{1 << shown.log2_size:,}", "rounds": shown.rounds, **result.machine}
+    st.caption(t(f"gelu.speed.{origin}", **how))
     lab.table(result.table, SLUG, digits=4)
 
 
@@ -190,6 +198,9 @@ def drift(config: core.NetworkConfig) -> None:
         return
     result = lab.compute(core.drift, config)
     last = pretty(result.by_layer["relative_drift"].iloc[-1], 3)
+    shares = {"flipped": result.flipped, "exact": result.accuracy_exact}
+    shares |= {"swapped": result.accuracy_swapped}
+    percent = {name: f"{100 * share:.1f}" for name, share in shares.items()}
     left, right = st.columns(2)
     with left:
         lab.chart(
@@ -201,18 +212,36 @@ def drift(config: core.NetworkConfig) -> None:
         lab.chart(
             charts.histogram, result.histogram, low="low", high="high", count="count",
             x_title=t("gelu.drift.logit"), y_title=t("gelu.drift.count"),
-            alt=t("gelu.drift.alt_logits"),
+            alt=t("gelu.drift.alt_logits", flipped=percent["flipped"]),
         )  # fmt: skip
-    percent = {"flipped": result.flipped, "exact": result.accuracy_exact}
-    percent |= {"swapped": result.accuracy_swapped}
-    st.markdown(
-        t("gelu.drift.found", last=last, **{k: f"{100 * v:.1f}" for k, v in percent.items()})
-    )
+    st.markdown(t("gelu.drift.found", last=last, **percent))
     st.markdown(t("gelu.drift.retrained"))
     lab.table(result.retrained_mean, SLUG, digits=4)
 
 
-BEST_SLOPE = 1.773  # least maximum for GELU, to the knob's step; tested against core.fit
+def encoder(config: core.EncoderConfig) -> None:
+    """The same swap in the twelve layers of the sentence encoder."""
+    if st.button(t("gelu.encoder.run"), icon=":material/play_arrow:", key="_gelu.encoder.run"):
+        with st.spinner(t("gelu.encoder.running")):
+            st.session_state["_gelu.encoder"] = config, core.encoder_drift(config)
+    ran_with, result = st.session_state.get("_gelu.encoder", (None, None))
+    shown = config
+    if ran_with != config:
+        shown = core.EncoderConfig(layers=config.layers)
+        result = core.shipped_encoder_drift(config.layers)
+    lab.note(core.encoder_drift, shown, result)
+    names = series(result.vectors["activation"]) | {"own": f"x·σ({shown.slope:g}x)"}
+    rows = result.vectors.set_index("activation")
+    moved = {code: f"{100 * rows['neighbors'][code]:.0f}" for code in ("tanh", "sigmoid", "relu")}
+    lab.chart(
+        charts.lines, result.by_layer, x="layer", y="relative_drift", series="activation",
+        names=names, x_title=t("gelu.encoder.layer"), y_title=t("gelu.drift.relative"),
+        y_scale="log", alt=t("gelu.encoder.alt", **moved),
+    )  # fmt: skip
+    st.caption(t(f"gelu.encoder.{'here' if ran_with == config else 'shipped'}"))
+    st.markdown(t("gelu.encoder.found", **moved))
+    lab.table(result.vectors.replace({"activation": {"own": names["own"]}}), SLUG, digits=5)
+
 
 lab.header(SLUG)
 lab.panel(SLUG, core.CurvesConfig, curves)
@@ -267,10 +296,11 @@ lab.panel(
     presets={
         "tanh": lambda now: replace(now, activation="tanh"),
         "sigmoid": lambda now: replace(now, activation="sigmoid"),
-        "best": lambda now: replace(now, activation="own", slope=BEST_SLOPE),
+        "best": lambda now: replace(now, activation="own", slope=core.BEST_SLOPE),
         "relu": lambda now: replace(now, activation="relu"),
     },
 )
+lab.panel(SLUG, core.EncoderConfig, encoder)
 lab.claims(SLUG)
 lab.equations(SLUG)
 lab.source(core.gelu, core.gelu_tanh, core.gelu_sigmoid, core.fit)

@@ -87,7 +87,7 @@ FOUND = (  # a claim, or a stop of a tour
 def card(slug: str) -> Any:
     """A topic in words; returns the place of its picture."""
     place = st.container(height=lab.SMALL, border=False)
-    st.page_link(frame.topic_page(slug))
+    st.page_link(frame.topic_page(slug), icon=":material/arrow_forward:")
     st.markdown(f"**{t(f'topics.{slug}.question')}**")
     st.markdown(t(f"topics.{slug}.summary"))
     st.markdown(ledger.tally(slug) if built(slug) else t("home.announced"))
@@ -107,12 +107,12 @@ def draw(slug: str, picture: Picture) -> None:
 
 def chain(nodes: tuple[tuple[str, str], ...]) -> None:
     """Thoughts that build on each other, and what passes from one to the next."""
-    with st.container(horizontal=True, vertical_alignment="center"):
-        for number, (slug, name) in enumerate(nodes):
-            if number:
-                st.markdown(t(f"home.passes.{slug}-{name}"), width="content")
-            with st.container(border=True, width="content"):
-                to(slug, name, t(f"home.chain.{slug}-{name}"))
+    for number, (slug, name) in enumerate(nodes):
+        if number:
+            st.markdown(f"↓ {t(f'home.passes.{slug}-{name}')}")
+        with st.container(border=True):
+            st.caption(t(f"topics.{slug}.nav"))
+            to(slug, name, t(f"home.chain.{slug}-{name}"))
 
 
 def finding(slug: str, name: str) -> None:
@@ -120,31 +120,32 @@ def finding(slug: str, name: str) -> None:
     record = shipped(slug).get(f"{slug}.{name}")
     numbers = {"measured": pretty(record.measured, 3)} if record else {}
     st.markdown(t(f"home.found.{slug}-{name}", **numbers))
-    to(slug, name, t("home.see"))
+    to(slug, name, t("home.see"), icon=":material/arrow_forward:")
 
 
-def to(slug: str, name: str, label: str) -> None:
+def to(slug: str, name: str, label: str, icon: str | None = None) -> None:
     """A link to a claim of a topic, or to a stop of its tour."""
-    page, icon = frame.topic_page(slug), ":material/arrow_forward:"
-    st.page_link(page, label=label, icon=icon, query_params=tour.link(slug, name))
+    page, query = frame.topic_page(slug), tour.link(slug, name)
+    st.page_link(page, label=label, icon=icon, query_params=query)
 
 
 st.markdown(t("home.lead"))
 st.markdown(t("home.verdicts", **ledger.signs()))
 
 places = {}
-with st.grid(columns="auto", min_column_width=230, gap="small"):
+with st.grid(4, min_column_width=185):
     for topic in TOPICS:
         with st.container(border=True, height="stretch"):
             places[topic.slug] = card(topic.slug)
 
 st.header(t("home.chains"), anchor="chains", divider="gray")
-for nodes in CHAINS:
-    chain(nodes)
+for side, nodes in zip(st.columns(len(CHAINS), gap="medium"), CHAINS, strict=True):
+    with side:
+        chain(nodes)
 
 st.header(t("home.found.title"), anchor="found", divider="gray")
 st.markdown(t("home.found.notice"))
-with st.grid(columns="auto", min_column_width=230, gap="small"):
+with st.grid(4, min_column_width=185):
     for slug, name in FOUND:
         with st.container(border=True, height="stretch"):
             finding(slug, name)

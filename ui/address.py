@@ -47,6 +47,7 @@ class Arrival:
     exact: bool  # a link names a state: what it leaves out is at its default
     settled: set[str] = field(default_factory=set)  # panels whose controls have been set
     seen: set[str] = field(default_factory=set)  # panels that the reader has come near
+    whole: bool = False  # every panel is to be drawn, near or not: for paper
     first: str | None = None  # the page's first panel, once it is known
     mended: list[Mended] = field(default_factory=list)
     notice: Any = None  # the place in the header where a word about them goes

@@ -15,7 +15,7 @@ from core.knobs import Config
 from core.store import CARD, WEIGHTS, Card
 from ui import charts, lab
 from ui.fold import folded
-from ui.i18n import t
+from ui.i18n import has, t
 from ui.numbers import pretty
 
 UNITS = ("B", "kB", "MB", "GB")
@@ -28,7 +28,7 @@ def title(task: str, settings: Mapping[str, Any]) -> str:
         return f"`{task}`"
     topic, usual = task.partition(".")[0], asdict(training.task(task).config())
     named = [
-        f"{setting(task, name)} {_said(value)}"
+        f"{setting(task, name)} {_said(task, value)}"
         for name, value in settings.items()
         if value != usual.get(name)
     ]
@@ -38,13 +38,18 @@ def title(task: str, settings: Mapping[str, Any]) -> str:
 
 def settings(task: str, config: Config) -> str:
     """Everything that decides a model's weights, seed included, in one line."""
-    named = [f"{setting(task, name)} {_said(value)}" for name, value in asdict(config).items()]
+    named = [
+        f"{setting(task, name)} {_said(task, value)}" for name, value in asdict(config).items()
+    ]
     return f"{t(key(task, 'name'))}: {', '.join(named)}"
 
 
-def _said(value: Any) -> str:
-    """A setting's value; a text may be some reader's own, and every reader sees it."""
-    return lab.quoted(value) if isinstance(value, str) else str(value)
+def _said(task: str, value: Any) -> str:
+    """A setting's value: an option's word; a text may be some reader's own, whom all see quoted."""
+    if not isinstance(value, str):
+        return str(value)
+    option = f"{task.partition('.')[0]}.options.{value}"
+    return t(option) if has(option) else lab.quoted(value)
 
 
 def setting(task: str, field: str) -> str:
@@ -146,7 +151,9 @@ def _how_it_was_made(card: Card) -> None:
     meta, task = card.meta, card.meta["task"]
     left, right = st.columns(2)
     with left:
-        _rows("settings", {setting(task, name): _said(v) for name, v in meta["config"].items()})
+        _rows(
+            "settings", {setting(task, name): _said(task, v) for name, v in meta["config"].items()}
+        )
     with right:
         _rows(
             "found",

@@ -11,7 +11,9 @@ from ui import address
 from ui.catalogue import LANGUAGES, cells, words
 from ui.i18n import has, t
 
-ROOM, GAP = 40, 3  # letters that fit into a third of a page; those that a button's frame takes
+# Letters that fit into a third of a page, into half of one or a phone; those that a button's frame
+# takes. A window of 1280 pixels is meant.
+THIRD, HALF, GAP = 34, 48, 4.3
 
 Presets = Mapping[str, Callable[[Any], Config]]  # name -> the present Config to another
 
@@ -20,9 +22,10 @@ def row(slug: str, panel_name: str, few: Sequence[Knob]) -> None:
     """Widgets beside each other."""
     if not few:
         return
+    room = HALF if len(few) < 3 else THIRD
     for column, knob in zip(st.columns(len(few), gap="medium"), few, strict=True):
         with column:
-            _widget(slug, panel_name, knob)
+            _widget(slug, panel_name, knob, room)
 
 
 def more(slug: str, panel_name: str, rest: Sequence[Knob]) -> None:
@@ -31,13 +34,13 @@ def more(slug: str, panel_name: str, rest: Sequence[Knob]) -> None:
         return
     with st.popover(t("app.more"), icon=":material/tune:"):
         for knob in rest:
-            _widget(slug, panel_name, knob)
+            _widget(slug, panel_name, knob, THIRD)
 
 
-def _widget(slug: str, panel_name: str, knob: Knob) -> None:
+def _widget(slug: str, panel_name: str, knob: Knob, room: int) -> None:
     label, name = t(f"{slug}.{panel_name}.{knob.name}"), address.key(slug, panel_name, knob.name)
     if isinstance(knob.domain, Choice):
-        _choice(label, name, knob.domain.options, slug)
+        _choice(label, name, knob.domain.options, slug, room)
     elif isinstance(knob.domain, Text):
         st.text_input(label, key=name, max_chars=knob.domain.length)
     elif knob.domain is None:
@@ -46,18 +49,18 @@ def _widget(slug: str, panel_name: str, knob: Knob) -> None:
         _slider(label, name, knob)
 
 
-def _choice(label: str, name: str, options: Sequence[str], slug: str) -> None:
+def _choice(label: str, name: str, options: Sequence[str], slug: str, room: int) -> None:
     """Buttons where they fit beside each other, a list where they don't."""
     named = {option: word(slug, option) for option in options}
-    if _side_by_side(slug, tuple(options)):
+    if _width(slug, tuple(options)) <= room:
         st.segmented_control(label, options, key=name, format_func=named.__getitem__, required=True)
     else:
         st.selectbox(label, options, key=name, format_func=named.__getitem__)
 
 
 @cache
-def _side_by_side(slug: str, options: tuple[str, ...]) -> bool:
-    """Whether buttons with these words fit into a third of a page, whatever the language."""
+def _width(slug: str, options: tuple[str, ...]) -> float:
+    """How many letters wide buttons with these words are in the wordier language."""
     widths = [
         sum(
             cells(option if _number(option) else words(code)[_key(slug, option)]) + GAP
@@ -65,7 +68,7 @@ def _side_by_side(slug: str, options: tuple[str, ...]) -> bool:
         )
         for code in LANGUAGES
     ]
-    return max(widths) <= ROOM
+    return max(widths)
 
 
 def word(slug: str, option: str) -> str:

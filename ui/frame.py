@@ -21,6 +21,7 @@ ROOT = Path(__file__).parent.parent
 EVIDENCE = ("claims", "models")  # the pages that show what stands behind the topics
 LOCAL = ("localhost", "127.0.0.1", "::1")  # addresses that only this machine reaches
 M_MMAP_THRESHOLD, M_ARENA_MAX, LARGE = -3, -8, 1 << 20  # malloc.h; bytes
+STYLE = ROOT / "ui" / "page.css"
 ICON = ROOT / "ui" / "icon.svg"  # a named icon would be fetched from elsewhere
 
 
@@ -103,6 +104,7 @@ def run(page: Page) -> None:
     """Run the chosen page inside the frame; its title stands before anything heavy is imported."""
     st.session_state["_page"] = page.url_path
     address.arrive(page.url_path)
+    st.html(STYLE)
     st.title(t(_TITLES.get(page.url_path, f"topics.{page.url_path}.question")), anchor=False)
     aside = st.sidebar.empty()
     if "torch" not in sys.modules:  # a fresh server

@@ -29,12 +29,16 @@ def has(key: str) -> bool:
 
 
 def choose() -> None:
-    """The language switch of the frame: the address decides, then the browser's locale."""
+    """Take the language of the frame: the switch decides, then the address, then the browser."""
     if _CHOSEN not in st.session_state:
         st.session_state[_CHOSEN] = _asked_for() or _preferred()
     if st.session_state.get(KEY) is None:
         st.session_state[KEY] = st.session_state[_CHOSEN]
     st.session_state[_CHOSEN] = st.session_state[KEY]
+
+
+def switch() -> None:
+    """Draw the switch between the languages; `choose` comes before it."""
     st.segmented_control(
         t("app.language"),
         LANGUAGES,

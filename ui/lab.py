@@ -15,7 +15,7 @@ from core.encoders import Notice
 from core.knobs import Config, Knob, knobs
 from core.numerics import NoConvergence
 from core.topics import topic
-from ui import address, charts, controls, ledger, play, reading, seen, takeaway, tour
+from ui import address, charts, controls, ledger, paper, play, reading, seen, takeaway, tour
 from ui.catalogue import live_formula
 from ui.charts import Figure
 from ui.fold import closed
@@ -23,6 +23,7 @@ from ui.i18n import has, t
 from ui.numbers import pretty
 from ui.reading import equations as equations  # verbs of pages, too
 from ui.reading import source as source
+from ui.told import told
 
 SMALL = 150  # pixels, the height of a small picture
 IN_THE_ROW = 3  # controls beside each other above a picture; the others stand behind "more"
@@ -134,14 +135,17 @@ def shown() -> Any:
 
 
 def chart(verb: Callable[..., Figure], table: pd.DataFrame, *, alt: str, **options: Any) -> None:
-    """Draw a table of the computed result with a verb of `charts`; `alt` states the finding."""
+    """Draw a table of the computed result with a verb of `charts`.
+
+    `alt` states the finding; the numbers of its curves are told after it.
+    """
     _recorder.get().drawings.append(takeaway.Drawing(verb, table, options))
     live(verb, table, alt=alt, **options)
 
 
 def live(verb: Callable[..., Figure], table: pd.DataFrame, *, alt: str, **options: Any) -> None:
     """The same of a result that still grows: there is nothing to take along yet."""
-    _draw(verb(table, **options), alt)
+    _draw(verb(table, **options), f"{alt} {told(table, options)}".rstrip())
 
 
 def small(figure: Figure, *, alt: str) -> None:
@@ -213,6 +217,7 @@ def take_away(slug: str) -> None:
     st.header(t("app.take_away"), anchor="take-away", divider="gray")
     st.markdown(t("app.take_away_page", command=f"`python -m core.claims --topic {slug}`"))
     st.markdown(t("app.cite", post=_post(slug)))
+    paper.offer(slug)
     tell_what_was_mended(slug)
     address.write_page(slug)
 

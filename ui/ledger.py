@@ -19,10 +19,10 @@ from ui.i18n import t
 from ui.numbers import pretty
 
 SIGNS = {
-    Verdict.HOLDS: ":green[● {word}]",
-    Verdict.CONDITIONAL: ":orange[◐ {word}]",
-    Verdict.FAILS: ":red[✕ {word}]",
-    Verdict.OPEN: ":gray[○ {word}]",
+    Verdict.HOLDS: ":green[●\u00a0{word}]",  # a sign stays with its word
+    Verdict.CONDITIONAL: ":orange[◐\u00a0{word}]",
+    Verdict.FAILS: ":red[✕\u00a0{word}]",
+    Verdict.OPEN: ":gray[○\u00a0{word}]",
 }
 
 
@@ -97,10 +97,11 @@ def line(claim: Claim | Record, evidence: Record | None) -> str:
 def _measured(claim: Claim | Record, evidence: Record | None) -> str:
     if evidence is None:
         return ""
-    text = f" — {t(f'{claim.topic}.measures.{_name(claim)}')}: {pretty(evidence.measured)}"
-    if evidence.reference is not None:
-        text += f" ({t('claims.reference')} {pretty(evidence.reference)})"
-    return f"{text} {evidence.unit}".rstrip()
+    unit = f"\u00a0{t(f'claims.units.{evidence.unit}')}" if evidence.unit else ""
+    text = f" — {t(f'{claim.topic}.measures.{_name(claim)}')}: {pretty(evidence.measured)}{unit}"
+    if evidence.reference is None:
+        return text
+    return f"{text} ({t('claims.reference')} {pretty(evidence.reference)})"
 
 
 def _behind(claim: Claim) -> None:

@@ -18,7 +18,7 @@ from ui.i18n import t
 
 @st.fragment
 def beside(slug: str) -> None:
-    """The words and the references of a page, in boxes made once they are opened."""
+    """The words, references and keys of a page, in boxes made once they are opened."""
     with st.container(horizontal=True):
         with closed(t("app.glossary"), ":material/menu_book:", f"_glossary.{slug}") as box:
             if box.open:
@@ -26,6 +26,9 @@ def beside(slug: str) -> None:
         with closed(t("app.references"), ":material/format_quote:", f"_references.{slug}") as box:
             if box.open:
                 _references(slug)
+        with closed(t("app.keys"), ":material/keyboard:", f"_keys.{slug}") as box:
+            if box.open:
+                st.markdown(t("app.keys_are"))
 
 
 def meanings(slug: str, panel: str) -> str | None:

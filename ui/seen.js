@@ -2,7 +2,8 @@
 const main = () => document.querySelector('[data-testid="stMain"]');
 const running = () => document.querySelector('[data-testid="stApp"]')?.dataset.testScriptState === "running";
 
-export default function ({ parentElement, setStateValue }) {
+export default function ({ data, parentElement, setStateValue }) {
+  parentElement.querySelector(".place").dataset.word = data.word; // for paper
   let times = 0;
   let again;
   // Several places can come near at once, and one message may stand for all: say it until heard.

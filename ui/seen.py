@@ -6,12 +6,14 @@ from pathlib import Path
 import streamlit as st
 
 from ui import address
+from ui.i18n import t
 
 _place = st.components.v2.component(
     "executable_claims.seen",
     html='<div class="place"></div>',
     # About a panel's height, so that little moves when it is drawn; on paper it leaves no gap.
-    css=".place { height: 900px; } @media print { .place { height: 0; } }",
+    css=".place { height: 900px; } .place::after { content: attr(data-word); display: none; }"
+    " @media print { .place { height: auto; } .place::after { display: block; } }",
     js=Path(__file__).with_name("seen.js").read_text(encoding="utf-8"),
 )
 
@@ -28,8 +30,9 @@ def near(slug: str, panel: str) -> bool:
     """
     came = address.arrival()
     came.first = came.first or panel
-    if panel in came.seen or panel == came.first or not in_a_browser():
+    if came.whole or panel in came.seen or panel == came.first or not in_a_browser():
         return True
     name, come = f"_place.{slug}.{panel}", partial(came.seen.add, panel)
-    _place(key=name, default={"seen": 0}, on_seen_change=come)
+    data = {"word": t("app.not_drawn")}
+    _place(key=name, data=data, default={"seen": 0}, on_seen_change=come)
     return False

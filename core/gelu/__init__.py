@@ -5,6 +5,13 @@ Source: https://kexue.fm/archives/7309, eq. (1)-(15).
 
 from core.gelu.claims import CLAIMS
 from core.gelu.curves import Curves, CurvesConfig, Tails, TailsConfig, curves, tails
+from core.gelu.encoder import (
+    BEST_SLOPE,
+    EncoderConfig,
+    EncoderDrift,
+    encoder_drift,
+    shipped_encoder_drift,
+)
 from core.gelu.family import (
     FORMS,
     TARGETS,
@@ -66,6 +73,7 @@ from core.gelu.why import Why, WhyConfig, inner_polynomial, sign_flip, why
 from core.numerics import NoConvergence
 
 __all__ = [
+    "BEST_SLOPE",
     "CLAIMS",
     "CRITERIA",
     "FORMS",
@@ -78,6 +86,8 @@ __all__ = [
     "Curves",
     "CurvesConfig",
     "Drift",
+    "EncoderConfig",
+    "EncoderDrift",
     "Fit",
     "Form",
     "Grid",
@@ -110,6 +120,7 @@ __all__ = [
     "curves",
     "digits",
     "drift",
+    "encoder_drift",
     "equal_ripple",
     "evaluate",
     "exact",
@@ -138,6 +149,7 @@ __all__ = [
     "ripple",
     "ripple_basis",
     "rounding",
+    "shipped_encoder_drift",
     "shipped_speed",
     "sign_flip",
     "speed",

@@ -21,7 +21,7 @@ BUILT = [topic.slug for topic in TOPICS if built(topic.slug)]
 
 def open_page(page: str, language: str = "en", **params: str) -> AppTest:
     """A page as a reader finds it who follows a link with these parameters."""
-    test = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    test = AppTest.from_file(str(ROOT / "app.py"), default_timeout=300)
     for name, value in {"lang": language, **params}.items():
         test.query_params[name] = value
     return test.switch_page(f"pages/{page}.py").run()

@@ -92,7 +92,7 @@ def _heatmap(
     slant: Any = alt.ExprRef("width < 48 * domain('x').length ? -60 : 0") if words else 0
     across = alt.X(x, type="ordinal", title=x_title, sort=order, axis=alt.Axis(labelAngle=slant))
     word = f"({json.dumps(dict(names))})[datum.label]" if names else "datum.label"
-    side = alt.Axis(labelExpr=word, labelOverlap=not (words or names))
+    side = alt.Axis(labelExpr=word, labelOverlap=not (words or names), labelLimit=190)
     up = alt.Y(y, type="ordinal", title=y_title, sort=None if words else "descending", axis=side)
     shade = shade_of(value, value_title, domain, near)
     pair = [alt.Tooltip(n, type="nominal", title=s) for n, s in ((y, y_title), (x, x_title))]
@@ -131,7 +131,7 @@ def _image_grid(
     row: str, column: str, image: str, row_title: str, column_title: str, names: tuple, count: int
 ) -> dict[str, Any]:
     word = f"({json.dumps(dict(names))})[datum.label] || datum.label"
-    side = alt.Axis(labelExpr=word, domain=False, ticks=False, labelLimit=110, labelPadding=6)
+    side = alt.Axis(labelExpr=word, domain=False, ticks=False, labelLimit=190, labelPadding=6)
     below = alt.Axis(labelAngle=0, domain=False, ticks=False, labelOverlap=True)
     tight = alt.Scale(paddingInner=0.06, paddingOuter=0)
     room: dict[str, Any] = {

@@ -50,7 +50,8 @@ def framed(*layers: alt.Chart, height: int = HEIGHT) -> dict[str, Any]:
     """
     chart = alt.layer(*layers).properties(height=height)
     legend = alt.LegendConfig(orient="top", title=None, labelLimit=0)
-    return chart.configure(aria=False, legend=legend, mark=alt.MarkConfig(tooltip=None)).to_dict()
+    mark = alt.MarkConfig(tooltip=None, aria=False)
+    return chart.configure(aria=False, legend=legend, mark=mark).to_dict()
 
 
 def bare(spec: Mapping[str, Any], height: int) -> dict[str, Any]:
@@ -87,12 +88,26 @@ def axis_of(scale: ScaleKind, channel: str = "x", whole: bool = False) -> alt.Ax
     digit = "round(datum.value / pow(10, floor(log(datum.value) / LN10 + 1e-9)))"
     named = f"(domain('{channel}')[1] < 20 * domain('{channel}')[0] ? [1, 2, 5] : [1])"
     plain = "datum.value >= 0.01 && datum.value < 10000"
-    words = f"{plain} ? format(datum.value, '~g') : format(datum.value, '.0e')"
+    words = f"{plain} ? format(datum.value, '~g') : {_power(digit)}"
     return alt.Axis(
         labelExpr=f"indexof({named}, {digit}) < 0 ? '' : {words}",
         gridOpacity={"condition": {"test": f"{digit} == 1", "value": 1}, "value": 0},
         tickCount=6,
     )
+
+
+def _power(digit: str) -> str:
+    """A Vega expression for digit × 10ⁿ, as numbers in the text are written."""
+    size = "abs(round(log(datum.value / DIGIT) / LN10))".replace("DIGIT", digit)
+    raised = [
+        f"substring('⁰¹²³⁴⁵⁶⁷⁸⁹', {at}, {at} + 1)"
+        for at in (f"floor({size} / 10) % 10", f"{size} % 10")
+    ]
+    tens = f"({size} < 10 ? '' : {raised[0]})"
+    sign = "(datum.value < 1 ? '⁻' : '')"
+    factor = f"({digit} == 1 ? '' : {digit} + '×')"
+    exponent = f"{sign} + {tens} + {raised[1]}"
+    return f"{size} > 99 ? format(datum.value, '.0e') : {factor} + '10' + {exponent}"
 
 
 def scale_of(kind: ScaleKind, domain: tuple[float, float] | None) -> alt.Scale:
@@ -116,7 +131,7 @@ def color_of(series: str | None, names: tuple, symbol: str = "stroke") -> Any:
     label = f"({json.dumps(dict(names))})[datum.label]"
     # On a phone the words stand below each other instead of running out of the picture.
     longest = max((cells(word) for _, word in names), default=1)
-    columns = alt.ExprRef(f"clamp(floor(width / {30 + 7 * longest}), 1, 4)")
+    columns = alt.ExprRef(f"clamp(floor((width - 30) / {30 + 7.7 * longest:.0f}), 1, 4)")
     # One entry a color: what is measured and what is expected of it share theirs.
     listed = [code for at, code in enumerate(codes) if colors[at] not in colors[:at]]
     key = alt.Legend(
