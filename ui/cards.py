@@ -15,7 +15,7 @@ from core.knobs import Config
 from core.store import CARD, WEIGHTS, Card
 from ui import charts, lab
 from ui.fold import folded
-from ui.i18n import t
+from ui.i18n import has, t
 from ui.numbers import pretty
 
 UNITS = ("B", "kB", "MB", "GB")
@@ -28,7 +28,7 @@ def title(task: str, settings: Mapping[str, Any]) -> str:
         return f"`{task}`"
     topic, usual = task.partition(".")[0], asdict(training.task(task).config())
     named = [
-        f"{setting(task, name)} {_said(value)}"
+        f"{setting(task, name)} {_said(topic, value)}"
         for name, value in settings.items()
         if value != usual.get(name)
     ]
@@ -38,13 +38,22 @@ def title(task: str, settings: Mapping[str, Any]) -> str:
 
 def settings(task: str, config: Config) -> str:
     """Everything that decides a model's weights, seed included, in one line."""
-    named = [f"{setting(task, name)} {_said(value)}" for name, value in asdict(config).items()]
+    topic, values = task.partition(".")[0], asdict(config)
+    named = [f"{setting(task, name)} {_said(topic, value)}" for name, value in values.items()]
     return f"{t(key(task, 'name'))}: {', '.join(named)}"
 
 
-def _said(value: Any) -> str:
-    """A setting's value; a text may be some reader's own, and every reader sees it."""
-    return lab.quoted(value) if isinstance(value, str) else str(value)
+def _said(topic: str, value: Any) -> str:
+    """A setting's value, an option by the topic's word for it.
+
+    Another text may be some reader's own, and every reader sees it.
+    """
+    if isinstance(value, float):
+        return f"{value:g}"
+    if not isinstance(value, str):
+        return str(value)
+    option = f"{topic}.options.{value}"
+    return t(option) if has(option) else lab.quoted(value)
 
 
 def setting(task: str, field: str) -> str:
