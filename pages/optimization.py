@@ -259,6 +259,12 @@ def metric(config: core.MetricConfig) -> None:
         alt=t("optimization.metric.alt_curves", best=best),
     )  # fmt: skip
     lab.chart(
+        charts.lines, result.along, x="passes", y="value", series="curve",
+        names=series(result.along["curve"]), band=("low", "high"),
+        x_title=t("optimization.metric.spent"), y_title=t("optimization.metric.share"),
+        alt=t("optimization.metric.alt_along", share=f"{100 * result.disagreements:.0f}"),
+    )  # fmt: skip
+    lab.chart(
         charts.lines, result.mismatch, x="entropy", y="value", series="curve",
         names=series(result.mismatch["curve"]), paths=tuple(core.STEPS),
         x_title=t("optimization.metric.entropy"), y_title=t("optimization.metric.loss"),

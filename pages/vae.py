@@ -80,20 +80,25 @@ def codes(config: core.CodesConfig) -> None:
     jobs.ready(core.TRAINING, config.training)
     result = lab.compute(core.codes, config)
     said = cards.settings(core.TRAINING.name, result.training)
+    found = result.measures
+    covered = f"{100 * found.covered:.0f}"
     left, right = st.columns(2)
     with left:
         lab.chart(
             charts.regions, result.areas, x="x", y="y", item="item", label="name",
             series="series", names=series(result.areas["series"]), x_title=t("vae.code_1"),
-            y_title=t("vae.code_2"), reach=round(result.reach, 1),
-            alt=t("vae.codes.alt_codes", model=said),
+            y_title=t("vae.code_2"), reach=result.reach, alt=t("vae.codes.alt_codes", model=said),
         )  # fmt: skip
     with right:
-        pictures(
-            result.pictures, row_title=t("vae.walk.row"),
-            column_title=t("vae.codes.number"), alt=t("vae.codes.alt_pictures", model=said),
+        lab.chart(
+            charts.heatmap, result.union, x="x", y="y", value="excess", x_title=t("vae.code_1"),
+            y_title=t("vae.code_2"), value_title=t("vae.codes.excess"), domain=(-0.16, 0.16),
+            signed=True, height=440, alt=t("vae.codes.alt_union", covered=covered),
         )  # fmt: skip
-    found = result.measures
+    pictures(
+        result.pictures, row_title=t("vae.walk.row"), column_title=t("vae.codes.number"),
+        alt=t("vae.codes.alt_pictures", model=said),
+    )  # fmt: skip
     st.markdown(
         t(
             "vae.codes.found",
@@ -101,7 +106,10 @@ def codes(config: core.CodesConfig) -> None:
             held_out=pretty(found.held_out, 3),
             kl="∞" if found.kl != found.kl else pretty(found.kl, 3),
             information=pretty(found.information, 3),
-            aggregate=pretty(found.aggregate_kl, 3),
+            aggregate="∞"
+            if found.aggregate_kl != found.aggregate_kl
+            else pretty(found.aggregate_kl, 3),
+            covered=covered,
             moment=pretty(found.second_moment, 3),
             active=found.active,
             latent=result.training.latent,
@@ -121,7 +129,8 @@ def compare(config: core.CompareConfig) -> None:
     lab.table(result.errors, SLUG, digits=3)
     st.markdown(t("vae.compare.codes"))
     lab.table(result.codes, SLUG, digits=3)
-    st.caption(cards.settings(core.TRAINING.name, core.SHIPPED["vae"]))
+    said = cards.settings(core.TRAINING.name, core.SHIPPED["vae"])
+    st.caption(f"{t('vae.compare.from')} {said}")
 
 
 def walk(config: core.WalkConfig) -> None:
@@ -285,8 +294,9 @@ lab.panel(
     codes,
     presets={
         "points": lambda now: core.CodesConfig(family="point", view="gaps"),
-        "vae": lambda now: core.CodesConfig(beta="1"),
+        "four": lambda now: core.CodesConfig(beta="4"),
         "beta": lambda now: core.CodesConfig(beta="20"),
+        "tilted": lambda now: core.CodesConfig(family="full"),
         "free": lambda now: core.CodesConfig(penalty="none"),
         "wide": lambda now: core.CodesConfig(latent=8),
     },

@@ -6,7 +6,6 @@
 const SVG = "http://www.w3.org/2000/svg";
 const VIEW = 400; // units of the drawing across the window
 const PIXELS = 200; // of the density's picture, across
-const BANDS = 14; // contours of the loss
 
 function element(parent, name, attributes) {
   const node = document.createElementNS(SVG, name);
@@ -63,16 +62,11 @@ function landing({ values, cells, reach, step }, [x, y], alpha, radius) {
   return { place: total ? [sx / total, sy / total] : [x, y], least };
 }
 
-// The losses of the picture's pixels, and where a contour runs: neither knows point or temperature.
+// The losses of the picture's pixels: they know neither point nor temperature.
 function pixels({ at }, size) {
   const where = (k) => ((k + 0.5) / PIXELS - 0.5) * 2 * size;
   const losses = Float32Array.from({ length: PIXELS ** 2 }, (_, k) => at(where(k % PIXELS), -where(Math.floor(k / PIXELS))));
-  let low = Infinity, high = -Infinity;
-  for (const loss of losses) { low = Math.min(low, loss); high = Math.max(high, loss); }
-  const bands = losses.map((loss) => Math.floor(BANDS * Math.sqrt((loss - low) / (high - low + 1e-12))));
-  const differs = (k, other, inside) => inside && bands[k] !== bands[other];
-  const lines = bands.map((_, k) => differs(k, k + 1, (k + 1) % PIXELS) || differs(k, k + PIXELS, k + PIXELS < PIXELS ** 2));
-  return { losses, lines, where };
+  return { losses, where };
 }
 
 export default function ({ data, parentElement, setStateValue }) {
@@ -83,7 +77,7 @@ export default function ({ data, parentElement, setStateValue }) {
   const slider = root.querySelector("input");
   const { radius, words } = data;
   const size = data.field.window;
-  const { losses, lines, where } = pixels(grid, size);
+  const { losses, where } = pixels(grid, size);
   let theta = data.at.slice(0, 2);
   let alpha = 10 ** data.at[2];
   let held = false;
@@ -100,6 +94,8 @@ export default function ({ data, parentElement, setStateValue }) {
   const clamp = (value) => Math.min(Math.max(value, -size), size);
 
   svg.replaceChildren();
+  const line = (points) => `M${points.map(([x, y]) => `${across(x).toFixed(1)},${up(y).toFixed(1)}`).join("L")}`;
+  element(svg, "path", { class: "level", d: data.field.contours.map(line).join("") });
   const ball = element(svg, "circle", { class: "ball" });
   const marks = {};
   for (const name of ["gradient", "newton", "mean"]) {
@@ -119,16 +115,14 @@ export default function ({ data, parentElement, setStateValue }) {
     head.setAttribute("d", `M${side(0.45)}L${x2},${y2}L${side(-0.45)}`);
   }
 
-  // The density as blue over white, contours of the loss in gray; in a ball nothing outside of it.
+  // The density as blue over white; in a ball nothing outside of it.
   function paint(least) {
     const context = canvas.getContext("2d"), image = context.createImageData(PIXELS, PIXELS), ink = image.data;
     for (let k = 0, at = 0; k < losses.length; k++) {
       const x = where(k % PIXELS), y = -where(Math.floor(k / PIXELS));
       const outside = radius && (x - theta[0]) ** 2 + (y - theta[1]) ** 2 > radius ** 2;
       const share = outside ? 0 : Math.min(1, Math.exp(-(losses[k] - least) / alpha));
-      const line = lines[k] * 38 * (1 - share);
-      ink[at++] = 255 - 229.5 * share - line; ink[at++] = 255 - 130 * share - line;
-      ink[at++] = 255 - 60 * share - line; ink[at++] = 255;
+      ink[at++] = 255 - 229.5 * share; ink[at++] = 255 - 130 * share; ink[at++] = 255 - 60 * share; ink[at++] = 255;
     }
     context.putImageData(image, 0, 0);
   }

@@ -30,9 +30,9 @@ def point(
     y and log10 alpha.
 
     `temperature`: the knob of log10 alpha. `field`: numbers (losses on a square grid, float32 in
-    base 64, row by row from the top), cells, reach, window. `density`: radius (0: the whole plane),
-    gibbs (where updates on the whole plane end at this alpha, or None), lowest (x and y of the
-    least loss).
+    base 64, row by row from the top), cells, reach, window, contours (polygons of x and y).
+    `density`: radius (0: the whole plane), gibbs (where updates on the whole plane end at this
+    alpha, or None), lowest (x and y of the least loss).
     """
     name = f"_landscape.{keys[0]}"
     domain = temperature.range

@@ -24,6 +24,7 @@ from core.optimization.landscapes import (
     LONGEST_FORMULA,
     OWN,
     WINDOW,
+    contours,
     global_minimum,
     gradient,
     hessian,
@@ -101,7 +102,8 @@ def cosine(a: Tensor, b: Tensor) -> float:
 def field_data(kind: str, formula: str) -> dict[str, Any]:
     """The losses on a square grid for the browser: row by row from the top, float32 in base 64.
 
-    What is not finite there is as high as the highest finite value, at most HIGHEST.
+    What is not finite there is as high as the highest finite value, at most HIGHEST. And lines of
+    equal loss in the window, as polygons of x and y.
     """
     axis = torch.linspace(-FIELD, FIELD, CELLS, dtype=torch.float64)
     y, x = torch.meshgrid(axis.flip(0), axis, indexing="ij")
@@ -111,6 +113,7 @@ def field_data(kind: str, formula: str) -> dict[str, Any]:
     return {
         "numbers": base64.b64encode(clipped.tobytes()).decode(),
         "cells": CELLS, "reach": FIELD, "window": WINDOW,
+        "contours": [line.round(2).tolist() for line in contours(kind, formula)],
     }  # fmt: skip
 
 

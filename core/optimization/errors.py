@@ -31,6 +31,11 @@ _REASONS = {
     "add damping, or restrict the update to a ball",
 }
 
+COLD = (
+    ": toward 0 the density shrinks to the place of the least loss; take a small alpha, or search "
+    "for that place"
+)
+
 
 def evaluated(loss: Loss, points: Tensor) -> Tensor:
     """The losses of points [..., d], as float64 [...].
@@ -59,7 +64,8 @@ def check_positive(**numbers: int | float) -> None:
     """Raises ValueError for a number that is not finite and positive, naming it."""
     for name, value in numbers.items():
         if not (math.isfinite(value) and value > 0):
-            raise ValueError(f"{name} is {value}, but must be finite and positive")
+            what_then = COLD if (name, value) == ("alpha", 0) else ""
+            raise ValueError(f"{name} is {value}, but must be finite and positive{what_then}")
 
 
 def check_vector(**vectors: Tensor) -> None:

@@ -53,6 +53,8 @@ class Metric:
 
     curves: pd.DataFrame  # passes, curve (a method), value: the true loss on held-out examples,
     # low and high over the seeds
+    along: pd.DataFrame  # passes, curve ("likelihood", "metric"), value, low, high: of the runs of
+    # cross-entropy, both losses over their start
     mismatch: pd.DataFrame  # entropy, curve, value: its path over the surrogate's loss
     table: pd.DataFrame  # method, final, low, high (over the seeds), entropy, steps, passes_a_step
     disagreements: float  # share of stretches where cross-entropy and metric move apart; CE's runs
@@ -71,20 +73,25 @@ def start(model: Model, config: MetricConfig, generator: Generator) -> Tensor:
 
 def one_run(config: MetricConfig, name: str, seed: int) -> np.ndarray:
     """[points, 3]: passes, cross-entropy and true loss on held-out examples."""
+    model = MODELS[config.metric]
+    test = model.test()
+    return np.array([
+        (passes, *held_out(model, theta, test)) for passes, theta in stops(config, name, seed)
+    ])  # fmt: skip
+
+
+def stops(config: MetricConfig, name: str, seed: int) -> Iterator[tuple[int, Tensor]]:
+    """A run's parameters [p] at every point of its curve, changed in place, and its passes."""
     model, generator = MODELS[config.metric], torch.Generator()
     generator.manual_seed(1000 * config.seed + seed)
     theta = start(model, config, generator)
     advance = _stepper(model, theta, name, config, generator, METHODS[name].rate)
-    cost = METHODS[name].passes(model)
-    steps = config.passes // cost
-    stops = np.unique(np.linspace(0, steps, POINTS).round().astype(int))
-    rows, done, test = [], 0, model.test()
-    for stop in stops:
+    cost, done = METHODS[name].passes(model), 0
+    for stop in np.unique(np.linspace(0, config.passes // cost, POINTS).round().astype(int)):
         for _ in range(stop - done):
             advance()
         done = int(stop)
-        rows.append((done * cost, *held_out(model, theta, test)))
-    return np.array(rows)
+        yield done * cost, theta
 
 
 @torch.no_grad()
@@ -140,6 +147,7 @@ def compared(runs: dict[str, np.ndarray], model: Model) -> Metric:
     table = pd.DataFrame(rows)
     return Metric(
         curves=_long(runs, "passes", 0),
+        along=_along(runs["cross-entropy"]),
         mismatch=_long(runs, "entropy", 1),
         table=table,
         disagreements=disagreements(runs["cross-entropy"]),
@@ -153,10 +161,42 @@ def disagreements(curves: np.ndarray) -> float:
     return float((entropy * loss < 0).mean())
 
 
-def regret(curves: np.ndarray) -> np.ndarray:
-    """Of each run: the true loss at its least cross-entropy, above the least true loss, [seeds]."""
-    chosen = curves[..., 1].argmin(1)[:, None]
-    return np.take_along_axis(curves[..., 2], chosen, 1)[:, 0] - curves[..., 2].min(1)
+def cost_of_choice(config: MetricConfig, seed: int) -> float:
+    """The true loss lost by stopping a run of cross-entropy where that is least, not the metric.
+
+    The stop is chosen on one half of the held-out examples and judged on the other, then the other
+    way round: who chooses by luck gains nothing, so the number may be negative.
+    """
+    model = MODELS[config.metric]
+    test = model.test()  # the copies of a noisy image fall into the same half
+    halves = [Batch(test.x[half::2], test.y[half::2]) for half in (0, 1)]
+    found = np.array([
+        [held_out(model, theta, half) for half in halves]
+        for _, theta in stops(config, "cross-entropy", seed)
+    ])  # fmt: skip
+    return regret(found[:, 0], found[:, 1]) / 2 + regret(found[:, 1], found[:, 0]) / 2
+
+
+def regret(chosen_on: np.ndarray, judged_on: np.ndarray) -> float:
+    """True loss of the stop that cross-entropy chooses minus that of the metric's choice.
+
+    Both arrays are [points, 2]: cross-entropy, true loss.
+    """
+    by_entropy, by_loss = chosen_on.argmin(0)
+    return float(judged_on[by_entropy, 1] - judged_on[by_loss, 1])
+
+
+def _along(curves: np.ndarray) -> pd.DataFrame:
+    """Both losses of each run divided by what it starts with, mean and extremes over the seeds."""
+    shares = curves[..., 1:] / curves[:, :1, 1:]
+    tables = [
+        pd.DataFrame({
+            "passes": curves[0, :, 0], "curve": name, "value": shares[..., column].mean(0),
+            "low": shares[..., column].min(0), "high": shares[..., column].max(0),
+        })
+        for column, name in enumerate(("likelihood", "metric"))
+    ]  # fmt: skip
+    return pd.concat(tables, ignore_index=True)
 
 
 def _long(runs: dict[str, np.ndarray], across: str, column: int) -> pd.DataFrame:

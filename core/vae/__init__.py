@@ -7,7 +7,7 @@ from core.images import nearest, sharpness
 from core.vae.blur import Blur, BlurConfig, blur_between, overlap
 from core.vae.bounds import elbo, importance_weighted_bound, training_loss
 from core.vae.claims import CLAIMS
-from core.vae.codes import Codes, CodesConfig, code_areas, codes, gap_codes
+from core.vae.codes import Codes, CodesConfig, code_areas, codes, gap_codes, union_excess
 from core.vae.compare import COMPARED, CompareConfig, Compared, compare
 from core.vae.disentanglement import dci, importances, mutual_information_gap
 from core.vae.exact import (
@@ -31,11 +31,12 @@ from core.vae.linear import best_mean_square, direction_loss, linear_vae_directi
 from core.vae.measures import (
     active_units,
     aggregate_kl,
-    aggregate_kl_on_a_grid,
     aggregate_posterior,
+    covered,
     information,
     second_moment,
     total_correlation,
+    upright,
     upright_excess,
 )
 from core.vae.models import Measures, measured, measures, model, squared_error
@@ -98,7 +99,6 @@ __all__ = [
     "accuracy",
     "active_units",
     "aggregate_kl",
-    "aggregate_kl_on_a_grid",
     "aggregate_posterior",
     "arranged",
     "best_mean_square",
@@ -107,6 +107,7 @@ __all__ = [
     "code_areas",
     "codes",
     "compare",
+    "covered",
     "covered_by_chance",
     "covered_share",
     "dci",
@@ -153,6 +154,8 @@ __all__ = [
     "train",
     "training_loss",
     "uniform_kl",
+    "union_excess",
+    "upright",
     "upright_excess",
     "walk",
     "world",

@@ -3,12 +3,15 @@
 Source: https://kexue.fm/archives/7725, the sections on code space, areas and regularity.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Annotated
 
+import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Float
+from scipy.stats import norm
 from torch import Tensor
 
 from core import library
@@ -18,13 +21,15 @@ from core.pictures import picture_table
 from core.vae import data
 from core.vae.measures import draws
 from core.vae.models import Measures, measures, model
-from core.vae.networks import AutoEncoder, VAEConfig
+from core.vae.networks import AutoEncoder, Posterior, VAEConfig
 from core.vae.shapes import ellipse_table
 from core.vae.training import TRAINING
 
 VIEWS = ("samples", "gaps", "path", "held-out")
 COLUMNS = 8
 SHOWN = 140  # ellipses at most
+CELLS = 16  # of the union's picture on each side of the middle one
+STROKES = 400  # points that stand for an ellipse there
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,7 @@ class CodesConfig(Config):
     """Which model is looked at, and what of it is decoded."""
 
     family: Annotated[str, Choice("point", "fixed", "isotropic", "diagonal", "full")] = "diagonal"
-    beta: Annotated[str, Choice("0.25", "1", "4", "20")] = "4"
+    beta: Annotated[str, Choice("0.25", "1", "4", "20")] = "1"
     view: Annotated[str, Choice(*VIEWS)] = "samples"
     penalty: Annotated[str, Choice("kl", "simple", "none")] = "kl"
     likelihood: Annotated[str, Choice("gaussian", "learned", "bernoulli")] = "gaussian"
@@ -61,6 +66,7 @@ class Codes:
     """The first two code dimensions, decoded places, and the model's measures."""
 
     areas: pd.DataFrame  # x, y, item, series ("train", "test", "prior"), name
+    union: pd.DataFrame  # x, y, excess: its density less that of N(0, I)
     pictures: pd.DataFrame  # row, column, image
     measures: Measures
     training: VAEConfig
@@ -73,13 +79,46 @@ def codes(config: CodesConfig) -> Codes:
     training = wanted if library.has(TRAINING.key(wanted)) else VAEConfig()
     net = model(training)
     areas = code_areas(net, training)
+    farthest = max(3.0, float(areas[["x", "y"]].abs().to_numpy().max()))
+    cell = math.ceil(20 * farthest / CELLS) / 20  # so that its places are round numbers
+    ellipses = net.posterior(data.load(training.data).pixels[:1000])
     return Codes(
         areas=areas,
+        union=union_excess(ellipses, cell),
         pictures=decoded(net, training, config.view),
         measures=measures(training),
         training=training,
-        reach=max(3.0, float(areas[["x", "y"]].abs().to_numpy().max()) * 1.02),
+        reach=(CELLS + 0.5) * cell,
     )
+
+
+def union_excess(ellipses: Posterior, cell: float) -> pd.DataFrame:
+    """How much denser than N(0, I) the union of the ellipses is, in the first two dimensions.
+
+    Means over square cells of that side around 0; -1/(2 pi) where the union has nothing and N(0, I)
+    is densest. The union is a histogram of points that stand for each ellipse.
+    """
+    centers = cell * np.arange(-CELLS, CELLS + 1)
+    edges = np.append(centers - cell / 2, centers[-1] + cell / 2)
+    eps = gaussian_points(STROKES)
+    lower = ellipses.cholesky[:, :2, :2].double()
+    points = (ellipses.mean[:, None, :2].double() + eps @ lower.mT).flatten(0, 1).numpy()
+    union, _, _ = np.histogram2d(points[:, 0], points[:, 1], bins=[edges, edges])
+    line = np.diff(norm.cdf(edges))
+    excess = (union / len(points) - np.outer(line, line)) / cell**2
+    x, y = (place.ravel().round(2) for place in np.meshgrid(centers, centers, indexing="ij"))
+    return pd.DataFrame({"x": x, "y": y, "excess": excess.ravel()})
+
+
+def gaussian_points(count: int) -> Float[Tensor, "m 2"]:
+    """Points that stand for N(0, I) in the plane: its quantiles of length, turned by golden angles.
+
+    Without the noise of draws.
+    """
+    share = (torch.arange(count, dtype=torch.float64) + 0.5) / count
+    length = (-2 * torch.log1p(-share)).sqrt()
+    turn = torch.arange(count) * (math.pi * (3 - math.sqrt(5)))
+    return length[:, None] * torch.stack([turn.cos(), turn.sin()], 1)
 
 
 @torch.no_grad()
@@ -142,7 +181,7 @@ def gap_codes(
     """Of 400 draws from a Gaussian fitted to the codes, those that are farthest from every one."""
     posterior = net.posterior(data.load(config.data).pixels[:1000])
     mean = posterior.mean
-    spread, _ = draws(mean, posterior.std, 4000, generator)
+    spread, _ = draws(posterior, 4000, generator)
     center, std = spread.mean(0), spread.std(0)
     z = center + std * torch.randn(400, config.latent, generator=generator)
     inside = z[((z - center) / std).norm(dim=1) < config.latent**0.5 + 0.5]

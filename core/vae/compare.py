@@ -29,7 +29,7 @@ class Compared:
 
     pictures: pd.DataFrame  # row (the model), column, image
     errors: pd.DataFrame  # model, error, held_out, sample_gap: squared, summed over pixels
-    codes: pd.DataFrame  # model, kl, information, aggregate_kl, second_moment, std: nats
+    codes: pd.DataFrame  # model, kl, information, aggregate_kl (nats), covered, second_moment, std
 
 
 def compare(config: CompareConfig) -> Compared:
@@ -44,5 +44,7 @@ def compare(config: CompareConfig) -> Compared:
     return Compared(
         pictures=pd.concat(tables, ignore_index=True),
         errors=every[["model", "error", "held_out", "sample_gap"]],
-        codes=every[["model", "kl", "information", "aggregate_kl", "second_moment", "std"]],
+        codes=every[
+            ["model", "kl", "information", "aggregate_kl", "covered", "second_moment", "std"]
+        ],
     )

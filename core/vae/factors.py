@@ -16,9 +16,9 @@ from torch import Tensor
 from core.knobs import Choice, Config, Range
 from core.vae import data
 from core.vae.disentanglement import dci, importances, mutual_information_gap
-from core.vae.measures import total_correlation, upright_excess
+from core.vae.measures import total_correlation, upright, upright_excess
 from core.vae.models import model
-from core.vae.probes import explained, hit_rate, one_hot, predicted
+from core.vae.probes import missed, one_hot, predicted, unexplained
 from core.vae.training import SHIPPED
 
 CLASSES = ("style", "character")  # factors whose values have no order
@@ -107,7 +107,7 @@ def disentanglement(name: str, angle: int) -> dict[str, float]:
         "mig": mutual_information_gap(turned, factor_values(images)),
         "disentanglement": pure,
         "completeness": complete,
-        "total_correlation": total_correlation(means, stds, generator, DRAWS, turn)
+        "total_correlation": total_correlation(upright(means, stds), generator, DRAWS, turn)
         if has_density
         else math.nan,
     }
@@ -161,17 +161,26 @@ def probes(images: data.Images, codes: Float[Tensor, "n d"]) -> pd.DataFrame:
     targets = probe_targets(images)
     both = torch.cat(list(targets.values()), dim=1)
     columns = {
-        kind: read_by(predicted(inputs, both, torch.Generator().manual_seed(0)), targets)
+        kind: {
+            name: 1 - float(errors.mean())
+            for name, errors in misread(
+                predicted(inputs, both, torch.Generator().manual_seed(0)), targets
+            ).items()
+        }
         for kind, inputs in (("pixels", images.pixels), ("codes", codes))
     }
     return pd.DataFrame(columns).rename_axis("factor").reset_index()
 
 
-def read_by(guess: Float[Tensor, "n k"], targets: dict[str, Tensor]) -> dict[str, float]:
-    """How good a guess of all targets' columns is: accuracy of a class, R^2 of a number."""
+def misread(
+    guess: Float[Tensor, "n k"], targets: dict[str, Tensor]
+) -> dict[str, Float[Tensor, " n"]]:
+    """Image by image what a guess of all targets' columns misses; the means are 1 - accuracy of a
+    class and 1 - R^2 of a number.
+    """
     parts = guess.split([target.shape[1] for target in targets.values()], dim=1)
     return {
-        name: (hit_rate if name in CLASSES else explained)(target, part)
+        name: (missed if name in CLASSES else unexplained)(target, part)
         for (name, target), part in zip(targets.items(), parts, strict=True)
     }
 

@@ -1,7 +1,8 @@
-"""What a set of ellipses says of its model: active units, the aggregate, information.
+"""What a set of ellipses says of its model: active units, the aggregate, information, coverage.
 
 The aggregate posterior q(z) is the mean of all ellipses q(z | x_i). With the images equally likely
 mean KL = I(x; z) + KL(q(z) || N(0, I)). Every estimate here is one that cannot be negative.
+Ellipses may be tilted; a point has no density, and is taken for a circle of SHARP.
 
 Source: https://kexue.fm/archives/7725, the last two sections; Burda et al. 2015 (arXiv:1509.00519)
 for active units. Axes: ellipses n, draws m, latent dimensions d. Nats.
@@ -11,13 +12,16 @@ import math
 
 import torch
 from jaxtyping import Float, Int
+from scipy.stats import chi2
 from torch import Generator, Tensor
 
 from core.vae.gaussians import log_normal
-from core.vae.networks import AutoEncoder
+from core.vae.networks import LOG_STD, AutoEncoder, Posterior
 
 THRESHOLD = 0.01  # variance of the means above which a unit is active
-SHARP = 1e-4  # std that stands for a point where a density is needed
+SHARP = math.exp(-LOG_STD)  # std that stands for a point where a density is needed
+DRAWS = 4000
+TWO_SIGMA = 1 - math.exp(-2)  # of a Gaussian in the plane, what lies within two deviations
 
 
 @torch.no_grad()
@@ -43,70 +47,88 @@ def second_moment(means: Float[Tensor, "n d"], stds: Float[Tensor, "n d"]) -> Fl
 
 
 def draws(
-    means: Float[Tensor, "n d"], stds: Float[Tensor, "n d"], count: int, generator: Generator
+    ellipses: Posterior, count: int, generator: Generator
 ) -> tuple[Float[Tensor, "m d"], Int[Tensor, " m"]]:
     """Codes from the aggregate, and which ellipse each is from: all ellipses in turn."""
-    origin = torch.arange(count) % len(means)
-    eps = torch.randn(count, means.shape[1], generator=generator).to(means)
-    return means[origin] + stds[origin].clamp(min=SHARP) * eps, origin
+    origin = torch.arange(count) % len(ellipses.mean)
+    eps = torch.randn(count, ellipses.mean.shape[1], generator=generator).to(ellipses.mean)
+    chosen = Posterior(ellipses.mean[origin], ellipses.cholesky[origin])
+    return chosen.draw(eps), origin
 
 
-def information(
-    means: Float[Tensor, "n d"],
-    stds: Float[Tensor, "n d"],
-    generator: Generator,
-    count: int = 2000,
-) -> float:
-    """I(x; z) = ln n - E H(i | z) in nats, of upright ellipses: from 0 to ln n."""
-    z, _ = draws(means, stds, count, generator)
-    shares = _log_densities(z, means, stds).log_softmax(1)
+def information(ellipses: Posterior, generator: Generator, count: int = DRAWS) -> float:
+    """I(x; z) = ln n - E H(i | z) in nats: from 0 to ln n."""
+    ellipses = sharpened(ellipses)
+    z, _ = draws(ellipses, count, generator)
+    shares = _log_densities(z, ellipses).log_softmax(1)
     entropy = -(shares.exp() * shares).sum(1)
-    return max(math.log(len(means)) - float(entropy.mean()), 0.0)  # 0: below it is only rounding
+    most = math.log(len(ellipses.mean))
+    return max(most - float(entropy.mean()), 0.0)  # 0: below it is only rounding
 
 
-def aggregate_kl(
-    means: Float[Tensor, "n d"],
-    stds: Float[Tensor, "n d"],
-    generator: Generator,
-    count: int = 2000,
-) -> float:
+def aggregate_kl(ellipses: Posterior, generator: Generator, count: int = DRAWS) -> float:
     """KL(q(z) || N(0, I)) in nats, by draws from q; at least 0."""
-    z, _ = draws(means, stds, count, generator)
+    ellipses = sharpened(ellipses)
+    z, _ = draws(ellipses, count, generator)
     prior = log_normal(z, torch.zeros_like(z), torch.ones_like(z))
-    return _divergence(prior - _log_mixture(z, means, stds))
+    return _divergence(prior - _log_mixture(z, ellipses))
 
 
 def total_correlation(
-    means: Float[Tensor, "n d"],
-    stds: Float[Tensor, "n d"],
+    ellipses: Posterior,
     generator: Generator,
-    count: int = 2000,
+    count: int = DRAWS,
     turn: Float[Tensor, "d d"] | None = None,
 ) -> float:
     """KL(q(z) || product of its marginals) in nats, by draws from q(z); at least 0.
 
-    `turn`: of the rotated codes turn z, whose ellipses are tilted, but whose margins are known.
+    `turn`: of the rotated codes turn z.
     """
-    z, _ = draws(means, stds, count, generator)
-    turn = torch.eye(z.shape[1]) if turn is None else turn
-    across = stds.clamp(min=SHARP).square() @ turn.T.square()
-    turned, centers, widths = z @ turn.T, means @ turn.T, across.sqrt()
+    ellipses = sharpened(ellipses)
+    if turn is not None:
+        ellipses = turned(ellipses, turn)
+    z, _ = draws(ellipses, count, generator)
     margins = sum(
-        _log_mixture(turned[:, [k]], centers[:, [k]], widths[:, [k]]) for k in range(z.shape[1])
+        _log_mixture(z[:, [k]], upright(ellipses.mean[:, [k]], ellipses.std[:, [k]]))
+        for k in range(z.shape[1])
     )
-    return _divergence(margins - _log_mixture(z, means, stds))
+    return _divergence(margins - _log_mixture(z, ellipses))
 
 
-def aggregate_kl_on_a_grid(
-    means: Float[Tensor, "n 2"], stds: Float[Tensor, "n 2"], steps: int = 161, reach: float = 6.0
-) -> float:
-    """KL(q(z) || N(0, I)) in two dimensions by quadrature of q ln(q/p) + p - q >= 0; nats."""
-    line = torch.linspace(-reach, reach, steps, dtype=torch.float64)
-    z = torch.cartesian_prod(line, line)
-    q = _log_mixture(z, means.double(), stds.double())
-    p = log_normal(z, torch.zeros_like(z), torch.ones_like(z))
-    inside = q.exp() * (q - p) + p.exp() - q.exp()
-    return float(inside.sum()) * float(line[1] - line[0]) ** 2
+def covered(ellipses: Posterior, generator: Generator, count: int = 512) -> float:
+    """Share of draws from N(0, I) that lie in an ellipse; points cover nothing.
+
+    Each ellipse is as large as that of two standard deviations in the plane: it holds 86 % of its
+    own draws, in any number of dimensions.
+    """
+    if not bool(ellipses.cholesky.any()):
+        return 0.0
+    size = ellipses.mean.shape[1]
+    z = torch.randn(count, 1, size, generator=generator).to(ellipses.mean)
+    away = torch.linalg.solve_triangular(
+        sharpened(ellipses).cholesky, (z - ellipses.mean).unsqueeze(-1), upper=False
+    )
+    inside = away.square().sum((-2, -1)) <= float(chi2.ppf(TWO_SIGMA, size))
+    return float(inside.any(1).double().mean())
+
+
+def upright(means: Float[Tensor, "n d"], stds: Float[Tensor, "n d"]) -> Posterior:
+    """Ellipses whose axes are those of the code."""
+    return Posterior(means, torch.diag_embed(stds))
+
+
+def turned(ellipses: Posterior, turn: Float[Tensor, "d d"]) -> Posterior:
+    """The ellipses of the codes turn z."""
+    turn = turn.double()
+    root = turn @ ellipses.cholesky.double()
+    return Posterior(ellipses.mean.double() @ turn.T, torch.linalg.cholesky(root @ root.mT))
+
+
+def sharpened(ellipses: Posterior) -> Posterior:
+    """The same with half axes, along the factor's diagonal, of at least SHARP."""
+    diagonal = ellipses.cholesky.diagonal(dim1=-2, dim2=-1)
+    more = torch.diag_embed((SHARP - diagonal).clamp(min=0))
+    return Posterior(ellipses.mean, ellipses.cholesky + more)
 
 
 def upright_excess(
@@ -122,17 +144,18 @@ def _divergence(log_ratio: Float[Tensor, " m"]) -> float:
     return max(-float(log_ratio.mean()), 0.0)
 
 
-def _log_mixture(z: Tensor, means: Tensor, stds: Tensor) -> Float[Tensor, " m"]:
-    return _log_densities(z, means, stds).logsumexp(1) - math.log(len(means))
+def _log_mixture(z: Tensor, ellipses: Posterior) -> Float[Tensor, " m"]:
+    return _log_densities(z, ellipses).logsumexp(1) - math.log(len(ellipses.mean))
 
 
-def _log_densities(z: Tensor, means: Tensor, stds: Tensor) -> Float[Tensor, "m n"]:
-    """log N(z_j; mu_i, sigma_i^2): `log_normal` with its square multiplied out, so that no array
-    of draws times ellipses times dimensions is made.
+def _log_densities(z: Tensor, ellipses: Posterior) -> Float[Tensor, "m n"]:
+    """log N(z_j; mu_i, L_i L_i'): with its square multiplied out, so that no array of draws times
+    ellipses times dimensions is made.
     """
-    z, means, stds = z.double(), means.double(), stds.double().clamp(min=SHARP)
-    precision = stds**-2
-    cross = z.square() @ precision.T - 2 * z @ (means * precision).T
-    square = (cross + (means.square() * precision).sum(1)).clamp(min=0)
-    volume = stds.log().sum(1) + 0.5 * z.shape[1] * math.log(2 * math.pi)
-    return -0.5 * square - volume
+    z, means, lower = z.double(), ellipses.mean.double(), ellipses.cholesky.double()
+    precision = torch.cholesky_inverse(lower)
+    pulled = (precision @ means.unsqueeze(-1)).squeeze(-1)
+    pairs = (z.unsqueeze(-1) * z.unsqueeze(-2)).flatten(1)
+    square = pairs @ precision.flatten(1).T - 2 * z @ pulled.T + (means * pulled).sum(1)
+    volume = lower.diagonal(dim1=-2, dim2=-1).log().sum(1)
+    return -0.5 * square.clamp(min=0) - volume - 0.5 * z.shape[1] * math.log(2 * math.pi)

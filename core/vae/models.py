@@ -1,5 +1,6 @@
 """Trained models, loaded once, and the measures that every panel reads off them."""
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -13,7 +14,7 @@ from core.vae import data
 from core.vae.measures import (
     active_units,
     aggregate_kl,
-    aggregate_kl_on_a_grid,
+    covered,
     information,
     second_moment,
 )
@@ -31,7 +32,8 @@ class Measures:
     held_out: float  # of images that training left out
     kl: float  # mean over the training images; NaN for points
     information: float  # I(x; z), at most ln n
-    aggregate_kl: float  # of the union of ellipses
+    aggregate_kl: float  # of the union of ellipses; NaN for points
+    covered: float  # share of N(0, I) that lies in ellipses of two standard deviations
     second_moment: float  # E[mu^2] + E[sigma^2], mean over dimensions
     std: float  # mean half axis
     active: int
@@ -55,22 +57,18 @@ def measured(net: AutoEncoder, config: VAEConfig, images: int = 1000) -> Measure
     """The measures of a model in hand."""
     train, test = (data.load(config.data, split).pixels[:images] for split in ("train", "test"))
     generator = torch.Generator().manual_seed(config.seed)
-    posterior = net.posterior(train)
-    mean, std = posterior.mean, posterior.std
+    ellipses = net.posterior(train)
     prior = torch.randn(SAMPLES, config.latent, generator=generator)
-    kl_of_union = (
-        aggregate_kl_on_a_grid(mean, std.clamp(min=0.05))
-        if config.latent == 2
-        else aggregate_kl(mean, std, generator)
-    )
+    points = config.family == "point"
     return Measures(
         error=squared_error(net, train),
         held_out=squared_error(net, test),
-        kl=float("nan") if config.family == "point" else float(posterior.kl().mean()),
-        information=information(mean, std, generator),
-        aggregate_kl=kl_of_union,
-        second_moment=float(second_moment(mean, std).mean()),
-        std=float(std.mean()),
+        kl=math.nan if points else float(ellipses.kl().mean()),
+        information=information(ellipses, generator),
+        aggregate_kl=math.nan if points else aggregate_kl(ellipses, generator),
+        covered=covered(ellipses, generator),
+        second_moment=float(second_moment(ellipses.mean, ellipses.std).mean()),
+        std=float(ellipses.std.mean()),
         active=active_units(net, train),
         sample_gap=float(nearest(net.decode(prior), train)[0].mean()),
     )

@@ -15,13 +15,13 @@ def explained_variance(
     x: Float[Tensor, "n d"], y: Float[Tensor, "n k"], generator: Generator
 ) -> float:
     """R^2 of a linear rule on images it was not fitted to; 0 is as good as the mean."""
-    return explained(y, predicted(x, y, generator))
+    return 1 - float(unexplained(y, predicted(x, y, generator)).mean())
 
 
 def accuracy(x: Float[Tensor, "n d"], label: Int[Tensor, " n"], generator: Generator) -> float:
     """Share of images whose class a linear rule (least squares on one-hot) finds."""
     classes = one_hot(label)
-    return hit_rate(classes, predicted(x, classes, generator))
+    return 1 - float(missed(classes, predicted(x, classes, generator)).mean())
 
 
 def one_hot(label: Int[Tensor, " n"]) -> Float[Tensor, "n classes"]:
@@ -29,15 +29,15 @@ def one_hot(label: Int[Tensor, " n"]) -> Float[Tensor, "n classes"]:
     return torch.nn.functional.one_hot(label.unique(return_inverse=True)[1]).float()
 
 
-def explained(y: Float[Tensor, "n k"], guess: Float[Tensor, "n k"]) -> float:
-    """R^2 of a guess."""
-    residual = (y.double() - guess).square().sum()
-    return 1 - float(residual / (y - y.mean(0)).double().square().sum())
+def unexplained(y: Float[Tensor, "n k"], guess: Float[Tensor, "n k"]) -> Float[Tensor, " n"]:
+    """Squared error of each row over the variance; the mean is 1 - R^2."""
+    variance = (y - y.mean(0)).double().square().sum(1).mean()
+    return (y.double() - guess).square().sum(1) / variance
 
 
-def hit_rate(classes: Float[Tensor, "n k"], guess: Float[Tensor, "n k"]) -> float:
-    """Share of rows whose class has the largest guess."""
-    return float((guess.argmax(1) == classes.argmax(1)).double().mean())
+def missed(classes: Float[Tensor, "n k"], guess: Float[Tensor, "n k"]) -> Float[Tensor, " n"]:
+    """1 for a row whose class has not the largest guess; the mean is 1 - accuracy."""
+    return (guess.argmax(1) != classes.argmax(1)).double()
 
 
 def predicted(

@@ -45,16 +45,20 @@ def returning(value: Any) -> Any:
 @pytest.mark.parametrize(
     ("missed", "expected"),
     [
-        ([0.1] * 8, Verdict.HOLDS),
-        ([0.1] * 2 + [0.001] * 6, Verdict.CONDITIONAL),
-        ([0.001] * 8, Verdict.FAILS),
+        ({"accuracy": 0.1, "f1": 0.1, "faint": 0.1, "edit": 0.1}, Verdict.HOLDS),
+        ({"accuracy": 0.0, "f1": -0.1, "faint": 0.1, "edit": 0.0}, Verdict.CONDITIONAL),
+        ({"accuracy": 0.0, "f1": -0.1, "faint": 0.01, "edit": 0.0}, Verdict.FAILS),
     ],
 )
 def test_o1_turns_with_what_is_missed(
-    monkeypatch: pytest.MonkeyPatch, missed: list[float], expected: Verdict
+    monkeypatch: pytest.MonkeyPatch, missed: dict[str, float], expected: Verdict
 ) -> None:
-    values = iter(missed)  # two starts of one metric after the other
-    monkeypatch.setattr(module, "regret", lambda curves: np.full(3, next(values)))
+    noise = np.random.default_rng(0).normal(0, 0.05, 100)
+
+    def cost(config: core.MetricConfig, seed: int) -> float:
+        return missed[config.metric] + float(noise[seed])
+
+    monkeypatch.setattr(module, "cost_of_choice", cost)
     assert verdict("O1") is expected
 
 

@@ -192,12 +192,29 @@ def test_disagreement_counts_stretches_in_which_the_losses_part() -> None:
     assert training.disagreements(curve) == pytest.approx(2 / 3)
 
 
-def test_a_run_regrets_what_its_least_cross_entropy_has_above_its_least_true_loss() -> None:
-    curves = np.array([
-        [[0, 3.0, 0.9], [1, 1.0, 0.5], [2, 2.0, 0.3]],
-        [[0, 3.0, 0.9], [1, 1.0, 0.2], [2, 2.0, 0.2]],
-    ])  # fmt: skip
-    np.testing.assert_allclose(training.regret(curves), [0.2, 0.0], atol=1e-12)
+def test_a_stop_is_chosen_on_one_half_and_judged_on_the_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first = np.array([[3.0, 0.9], [1.0, 0.5], [2.0, 0.3]])  # cross-entropy, true loss
+    second = np.array([[3.0, 0.8], [1.5, 0.4], [1.0, 0.2]])
+    assert training.regret(first, second) == pytest.approx(0.4 - 0.2)
+    assert training.regret(second, first) == 0  # both losses choose the last stop
+    halves = {0: first, 1: second}
+    monkeypatch.setattr(training, "stops", lambda *run: ((at, at) for at in range(3)))
+    even = core.MODELS["f1"].test().x[0]
+
+    def held_out(model: Any, at: Any, data: Batch) -> tuple[float, float]:
+        entropy, loss = halves[int(not torch.equal(data.x[0], even))][at]
+        return float(entropy), float(loss)
+
+    monkeypatch.setattr(training, "held_out", held_out)
+    assert training.cost_of_choice(small(), 0) == pytest.approx(0.1)
+
+
+def test_copies_of_a_noisy_image_fall_into_one_half() -> None:
+    clear, noisy = core.MODELS["f1"].test(), core.MODELS["faint"].test()
+    assert len(clear.x) % 2 == 0
+    assert torch.equal(noisy.y, clear.y.repeat(len(noisy.y) // len(clear.y)))
 
 
 class Counted(torch.overrides.TorchFunctionMode):

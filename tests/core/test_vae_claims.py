@@ -14,7 +14,7 @@ from core.vae import data
 
 trained = importlib.import_module("core.vae.trained_claims")
 CLAIMS = {claim.id.partition(".")[2]: claim for claim in core.CLAIMS}
-OF_STARTS = [CLAIMS[name] for name in ("G1", "G5", "G8", "G10", "G14", "G15", "G16")]
+OF_STARTS = [CLAIMS[name] for name in ("G1", "G5", "G8", "G10", "G11", "G13", "G14", "G15", "G16")]
 QUICK = [claim for claim in core.CLAIMS if claim.cost is not Cost.MINUTES]
 OF_A_SEED = [CLAIMS[name] for name in ("G3", "G6", "G9", "G18")]
 
@@ -73,14 +73,16 @@ def with_measures(**changes: dict[str, Any]) -> Any:
 
 
 def reads(pixels: float, codes: float, decoded: float) -> Any:
-    """What is read off each, told apart by its width and its values: one factor."""
+    """What is missed in each, told apart by its width and its values: one factor."""
     gray = data.load("characters").pixels
+    spread = torch.randn(120, generator=torch.Generator().manual_seed(0))
 
-    def score(images: Any, x: torch.Tensor) -> dict[str, float]:
-        kind = codes if x.shape[1] == 8 else pixels if torch.equal(x, gray) else decoded
-        return {"ink": kind}
+    def errors(images: Any, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        if torch.equal(x, gray):
+            return {"ink": torch.full((120,), 1 - pixels)}
+        return {"ink": 1 - (codes if x.shape[1] == 8 else decoded) + 0.5 * spread}
 
-    return score
+    return errors
 
 
 def points(config: core.VAEConfig) -> bool:
@@ -88,9 +90,9 @@ def points(config: core.VAEConfig) -> bool:
 
 
 TURNS: list[tuple[str, dict[str, Any], Verdict]] = [
-    ("G1", {"_read": reads(0.9, 0.5, 0.7)}, Verdict.FAILS),
-    ("G1", {"_read": reads(0.9, 0.5, 0.85)}, Verdict.CONDITIONAL),
-    ("G1", {"_read": reads(0.9, 0.85, 0.9)}, Verdict.HOLDS),
+    ("G1", {"_misread": reads(0.9, 0.5, 0.7)}, Verdict.FAILS),
+    ("G1", {"_misread": reads(0.9, 0.5, 0.85)}, Verdict.CONDITIONAL),
+    ("G1", {"_misread": reads(0.9, 0.85, 0.9)}, Verdict.HOLDS),
     ("G3", {"participation_ratio": lambda z: 2.0}, Verdict.FAILS),
     ("G4", {"optimal_decoder": lambda z, m, s, x: x[: len(z)]}, Verdict.FAILS),
     ("G5", {"_gap_error": lambda config, seed: 10.0 if points(config) else 1e3}, Verdict.FAILS),

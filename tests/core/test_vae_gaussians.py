@@ -173,6 +173,25 @@ def test_a_linear_direction_is_the_minimum_of_its_loss(variance: float, beta: fl
         assert found["kl"] == pytest.approx(0.5 * math.log(2 * variance / beta), abs=1e-10)
 
 
+@pytest.mark.parametrize("beta", [0.5, 1.0, 4.0])
+@pytest.mark.parametrize("variance", [0.1, 1.0, 4.0, 25.0, 100.0])
+def test_at_a_linear_direction_s_solution_the_loss_has_no_slope(
+    variance: float, beta: float
+) -> None:
+    found = core.linear_vae_direction(variance, beta)
+    a, s2 = (found["mean_square"] / variance) ** 0.5, found["posterior_variance"]
+    w = a * variance / (a * a * variance + s2)
+    point = torch.tensor([a, w, math.log(s2)], dtype=torch.float64, requires_grad=True)
+    gain, back, log_s2 = point
+    left = (1 - back * gain) ** 2 * variance + back**2 * log_s2.exp()
+    kl = 0.5 * (gain**2 * variance + log_s2.exp() - log_s2 - 1)
+    (left + beta * kl).backward()
+    assert point.grad is not None
+    assert float(point.grad.abs().max()) < 1e-10 * max(1.0, variance)
+    assert found["reconstruction"] == pytest.approx(left.item(), abs=1e-10)
+    assert found["kl"] == pytest.approx(kl.item(), abs=1e-10)
+
+
 @given(st.floats(0.05, 20), st.floats(0.1, 5), st.floats(0.2, 5))
 def test_claim_scaling_the_pixels_is_dividing_beta(variance: float, beta: float, c: float) -> None:
     scaled = core.linear_vae_direction(variance * c**2, beta)

@@ -7,8 +7,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import entropy
+from scipy.stats import entropy, norm
 from sklearn.neighbors import KNeighborsRegressor
+from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 
 from core import vae as core
 from core.pictures import png_url
@@ -25,35 +26,76 @@ def generator(seed: int = 0) -> torch.Generator:
 @given(st.integers(0, 999), st.floats(0.0, 3.0), st.floats(0.0, 3.0), st.integers(1, 4))
 def test_no_estimate_is_negative(seed: int, spread: float, std: float, latent: int) -> None:
     means = spread * torch.randn(20, latent, generator=generator(seed))
-    stds = torch.full_like(means, std)
-    assert 0 <= core.information(means, stds, generator(1), 100) <= math.log(20) + 1e-6
-    assert core.aggregate_kl(means, stds, generator(1), 100) >= 0
-    assert core.total_correlation(means, stds, generator(1), 100) >= 0
+    ellipses = core.upright(means, torch.full_like(means, std))
+    assert 0 <= core.information(ellipses, generator(1), 100) <= math.log(20) + 1e-6
+    assert core.aggregate_kl(ellipses, generator(1), 100) >= 0
+    assert core.total_correlation(ellipses, generator(1), 100) >= 0
+    assert 0 <= core.covered(ellipses, generator(1), 100) <= 1
 
 
 def test_the_extremes_of_information() -> None:
-    apart = 100 * torch.arange(8.0)[:, None]
-    assert core.information(apart, torch.ones(8, 1), generator()) == pytest.approx(math.log(8))
-    same = torch.zeros(8, 1)
-    assert core.information(same, torch.ones(8, 1), generator()) == pytest.approx(0, abs=1e-9)
+    apart = core.upright(100 * torch.arange(8.0)[:, None], torch.ones(8, 1))
+    assert core.information(apart, generator()) == pytest.approx(math.log(8))
+    same = core.upright(torch.zeros(8, 1), torch.ones(8, 1))
+    assert core.information(same, generator()) == pytest.approx(0, abs=1e-9)
 
 
-def test_mean_kl_is_information_plus_the_kl_of_the_union() -> None:
-    means = 0.8 * torch.randn(12, 2, generator=generator())
-    stds = torch.full_like(means, 0.5)
-    mean_kl = float(core.gaussian_kl(means, 2 * stds.log()).mean())
-    parts = core.information(means, stds, generator(2), 50_000)
-    parts += core.aggregate_kl_on_a_grid(means, stds)
-    assert parts == pytest.approx(mean_kl, abs=0.02)
-    drawn = core.aggregate_kl(means, stds, generator(3), 50_000)
-    assert drawn == pytest.approx(core.aggregate_kl_on_a_grid(means, stds), abs=0.05)
+def tilted(count: int, size: float) -> core.Posterior:
+    """Ellipses of about that half axis, each turned its own way."""
+    lower = size * (0.6 * torch.eye(2) + torch.randn(count, 2, 2, generator=generator(9)).tril(-1))
+    return core.Posterior(0.8 * torch.randn(count, 2, generator=generator()), lower)
+
+
+def kl_on_a_grid(ellipses: core.Posterior) -> float:
+    """KL of the union to N(0, I) by quadrature, from torch's own densities."""
+    line = torch.linspace(-7, 7, 281, dtype=torch.float64)
+    z = torch.cartesian_prod(line, line)
+    parts = MultivariateNormal(ellipses.mean.double(), scale_tril=ellipses.cholesky.double())
+    q = MixtureSameFamily(Categorical(torch.ones(len(ellipses.mean))), parts).log_prob(z)
+    p = MultivariateNormal(torch.zeros(2).double(), torch.eye(2).double()).log_prob(z)
+    return float((q.exp() * (q - p)).sum()) * float(line[1] - line[0]) ** 2
+
+
+@pytest.mark.parametrize("size", [0.3, 0.8])
+def test_the_kl_of_a_union_of_tilted_ellipses_is_the_integral(size: float) -> None:
+    ellipses = tilted(12, size)
+    exact = kl_on_a_grid(ellipses)
+    assert core.aggregate_kl(ellipses, generator(3), 50_000) == pytest.approx(exact, abs=0.03)
+    parts = core.information(ellipses, generator(2), 50_000) + exact
+    assert parts == pytest.approx(float(ellipses.kl().mean()), abs=0.02)
+
+
+def test_the_share_that_is_covered_is_that_of_points_in_the_ellipses() -> None:
+    ellipses = tilted(5, 0.4)
+    z = torch.randn(20_000, 1, 2, generator=generator(4))
+    covariance = ellipses.cholesky @ ellipses.cholesky.mT
+    away = (z - ellipses.mean).unsqueeze(-1)
+    square = (away.mT @ torch.linalg.inv(covariance) @ away).flatten(1)
+    expected = float((square <= 4).any(1).double().mean())
+    found = core.covered(ellipses, generator(5), 20_000)
+    assert found == pytest.approx(expected, abs=5 * (0.5 / 20_000) ** 0.5)
+    assert core.covered(core.upright(torch.zeros(3, 2), torch.zeros(3, 2)), generator()) == 0
+    line = core.upright(torch.zeros(1, 1), torch.ones(1, 1))  # 86 % in any number of dimensions
+    assert core.covered(line, generator(), 20_000) == pytest.approx(1 - math.exp(-2), abs=0.01)
+
+
+@pytest.mark.parametrize("std", [1.0, 0.5])
+def test_the_union_s_excess_is_a_difference_of_densities(std: float) -> None:
+    ellipses = core.upright(torch.tensor([[0.4, -0.2]]), torch.full((1, 2), std))
+    table = core.union_excess(ellipses, 0.3)
+    own = norm.pdf(table["x"], 0.4, std) * norm.pdf(table["y"], -0.2, std)
+    prior = norm.pdf(table["x"]) * norm.pdf(table["y"])
+    assert np.abs(table["excess"] - (own - prior)).max() < 0.06 / std  # 400 points an ellipse
+    assert table["excess"].sum() * 0.3**2 == pytest.approx(0, abs=1e-4)
+    assert table["x"].abs().max() == pytest.approx(16 * 0.3)
 
 
 def test_a_union_that_is_the_prior_has_moment_one_and_no_kl() -> None:
     zero, one = torch.zeros(5, 2), torch.ones(5, 2)
     assert core.second_moment(zero, one).tolist() == [1, 1]
-    assert core.aggregate_kl_on_a_grid(zero, one) == pytest.approx(0, abs=1e-8)
-    assert core.total_correlation(zero, one, generator()) == pytest.approx(0, abs=1e-9)
+    assert core.aggregate_kl(core.upright(zero, one), generator()) == pytest.approx(0, abs=1e-8)
+    same = core.total_correlation(core.upright(zero, one), generator())
+    assert same == pytest.approx(0, abs=1e-9)
 
 
 def test_turning_costs_upright_ellipses_what_the_determinant_says() -> None:
@@ -111,7 +153,7 @@ def test_total_correlation_of_a_turned_gaussian_is_that_of_its_correlation() -> 
     covariance = turn @ torch.diag(stds[0] ** 2) @ turn.T
     squared = float(covariance[0, 1] ** 2 / (covariance[0, 0] * covariance[1, 1]))
     expected = -0.5 * math.log(1 - squared)
-    found = core.total_correlation(means, stds, generator(), 50_000, turn)
+    found = core.total_correlation(core.upright(means, stds), generator(), 50_000, turn)
     assert found == pytest.approx(expected, abs=0.02)
 
 
@@ -234,7 +276,7 @@ def test_claim_the_box_is_a_constant_above_the_ellipse(config: core.PenaltyConfi
 @pytest.mark.parametrize("view", ["samples", "gaps", "path", "held-out"])
 def test_codes_show_what_ships(view: str) -> None:
     result = core.codes(core.CodesConfig(view=view))
-    assert result.training == core.SHIPPED["beta-4"]
+    assert result.training == core.SHIPPED["vae"]  # eq. (5)
     assert result.areas["item"].nunique() == 141
     assert len(result.pictures) % 8 == 0
     assert result.pictures["image"].str.startswith("data:image/png;base64,").all()
@@ -245,6 +287,12 @@ def test_what_has_no_effect_on_a_training_does_not_ask_for_another() -> None:
         core.CodesConfig(family="point", beta="20", penalty="none").training == core.SHIPPED["ae"]
     )
     assert core.CodesConfig(penalty="none", beta="20").training == core.SHIPPED["none"]
+    one_step = [("family", name) for name in ("point", "fixed", "isotropic", "full")]
+    one_step += [("penalty", "simple"), ("penalty", "none"), ("latent", 8)]
+    one_step += [("beta", "4"), ("beta", "20"), ("likelihood", "learned"),
+                 ("likelihood", "bernoulli")]  # fmt: skip
+    for name, value in one_step:
+        assert core.CodesConfig(**{name: value}).training in core.SHIPPED.values()
     shown = core.codes(core.CodesConfig(seed=9))
     assert shown.training == core.VAEConfig()  # until that one is trained
 
@@ -276,7 +324,10 @@ def test_models_that_ship_are_compared_in_both_tables() -> None:
     result = core.compare(core.CompareConfig())
     assert result.errors["model"].tolist() == result.codes["model"].tolist() == list(core.COMPARED)
     assert np.isnan(result.codes["kl"].iloc[0])
-    assert (result.codes["aggregate_kl"] >= 0).all()
+    ellipses = result.codes.iloc[1:]
+    assert (ellipses["aggregate_kl"] >= 0).all()
+    sums = ellipses["information"] + ellipses["aggregate_kl"]
+    np.testing.assert_allclose(sums, ellipses["kl"], rtol=0.02, atol=0.02)
 
 
 def test_factors_of_points_have_no_nats() -> None:

@@ -32,16 +32,19 @@ def heatmap(
     value_title: str,
     domain: tuple[float, float],
     near: bool = False,
+    signed: bool = False,
+    height: int = HEIGHT,
     names: Mapping[str, str] | None = None,
 ) -> Figure:
     """One colored cell per row, none where the value is NaN; `domain` fixes the colors.
 
     Numbers on an axis rise; words stand in the order of the table, as they are read. `near`: the
-    strong color is for small values. `names`: the words of the codes on the y axis.
+    strong color is for small values; `signed`: colors diverge from 0. `names`: the words of the
+    codes on the y axis.
     """
     words = not pd.api.types.is_numeric_dtype(table[x])
-    named = pairs(names)
-    spec = _heatmap(x, y, value, x_title, y_title, value_title, domain, near, words, named)
+    how = (domain, near, signed, height)
+    spec = _heatmap(x, y, value, x_title, y_title, value_title, *how, words, pairs(names))
     return Figure(spec, {"table": table})
 
 
@@ -85,7 +88,7 @@ def image_grid(
 @lru_cache(maxsize=512)
 def _heatmap(
     x: str, y: str, value: str, x_title: str, y_title: str, value_title: str,
-    domain: tuple[float, float], near: bool, words: bool, names: tuple,
+    domain: tuple[float, float], near: bool, signed: bool, height: int, words: bool, names: tuple,
 ) -> dict[str, Any]:  # fmt: skip
     # Numbers by themselves: so the place of a cell that has no value stays.
     order: Any = None if words else alt.EncodingSortField(x, op="min")
@@ -94,11 +97,12 @@ def _heatmap(
     word = f"({json.dumps(dict(names))})[datum.label]" if names else "datum.label"
     side = alt.Axis(labelExpr=word, labelOverlap=not (words or names), labelLimit=190)
     up = alt.Y(y, type="ordinal", title=y_title, sort=None if words else "descending", axis=side)
-    shade = shade_of(value, value_title, domain, near)
+    shade = shade_of(value, value_title, domain, near, signed)
     pair = [alt.Tooltip(n, type="nominal", title=s) for n, s in ((y, y_title), (x, x_title))]
     tip = pair if words else [number(x, x_title), number(y, y_title)]
     cells = alt.Chart(alt.NamedData("table")).mark_rect()
-    return framed(cells.encode(across, up, shade, tooltip=[*tip, number(value, value_title)]))
+    told = [*tip, number(value, value_title)]
+    return framed(cells.encode(across, up, shade, tooltip=told), height=height)
 
 
 @lru_cache(maxsize=512)

@@ -117,6 +117,8 @@ COLORS: Mapping[str, str] = {
     "mgs-honest": VIOLET,
     "mgs-unguided": LAVENDER,
     "cross-entropy": GRAY,
+    "likelihood": GRAY,
+    "metric": VERMILION,
     "evolution-strategies": OLIVE,
     "policy-gradient": BLUE,
     "policy-gradient-baseline": GREEN,

@@ -35,9 +35,14 @@ class Figure:
         chart.save(str(path))
 
 
-def shade_of(value: str, title: str, domain: tuple[float, float], near: bool) -> alt.Color:
-    """A color scale that does not move; `near`: strong where the value is small."""
-    scale = alt.Scale(domain=list(domain), clamp=True, reverse=near)
+def shade_of(
+    value: str, title: str, domain: tuple[float, float], near: bool, signed: bool = False
+) -> alt.Color:
+    """A color scale that does not move; `near`: strong where the value is small; `signed`: it
+    diverges from 0.
+    """
+    middle: dict[str, Any] = {"domainMid": 0, "interpolate": "rgb"} if signed else {}
+    scale = alt.Scale(domain=list(domain), clamp=True, reverse=near, **middle)
     key = alt.Legend(title=title, titleOrient="left", gradientLength=160)
     return alt.Color(value, type="quantitative", scale=scale, legend=key)
 
