@@ -174,7 +174,8 @@ def test_g15_follows_the_scores_and_the_turns(
 def test_the_start_that_ships_gives_what_it_gave_among_the_others(claim: Any) -> None:
     evidence, kept = claim.check(0), shipped("vae")[claim.id]
     assert kept.details["least"] < kept.details["largest"]
-    slack = 1e-3 * abs(evidence.measured)  # the same weights on another machine
+    # The same weights on another processor: of a rank correlation, a rounding swaps a few ranks.
+    slack = 5e-3 * max(1.0, abs(evidence.measured))
     assert kept.details["least"] - slack <= evidence.measured <= kept.details["largest"] + slack
 
 
