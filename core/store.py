@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -139,9 +140,10 @@ class Store:
         try:
             meta = _read_card(folder)["meta"]
             used = (folder / CARD).stat().st_mtime
+            size = sum((folder / name).stat().st_size for name in (WEIGHTS, CARD))
         except (OSError, ValueError):
             return None
-        return Card(key, meta, _size(folder), used, self.origin)
+        return Card(key, meta, size, used, self.origin)
 
     def cards(self) -> list[Card]:
         """The cards of everything that is readable, the latest used first."""
@@ -270,12 +272,21 @@ def read(folder: Path, key: str, origin: str = "local") -> Artefact:
 
 
 def _read_card(folder: Path) -> dict[str, Any]:
+    """The card of a folder; it is read and checked again only if the file has changed."""
     try:
-        text = (folder / CARD).read_text(encoding="utf-8")
+        now = (folder / CARD).stat()
+        return _card_of(folder, (now.st_ino, now.st_mtime_ns, now.st_size))
     except FileNotFoundError as error:
         if folder.exists():
             raise Damaged(f"{folder.name} has lost its {CARD}") from error
         raise
+
+
+@lru_cache(maxsize=1024)
+def _card_of(folder: Path, file: tuple[int, int, int]) -> dict[str, Any]:
+    """The card in a file of this number, time and size. Not to be changed by who gets it."""
+    try:
+        text = (folder / CARD).read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise Damaged(f"{folder.name}/{CARD} is not text") from error
     try:

@@ -13,6 +13,7 @@ import streamlit as st
 from core import jobs, library, training
 from core.knobs import Config
 from core.store import CARD, WEIGHTS, Card
+from core.topics import TOPICS
 from ui import charts, lab
 from ui.fold import folded
 from ui.i18n import has, t
@@ -102,7 +103,26 @@ def listing() -> None:
         st.markdown(t("models.only_here"))
     if not jobs.limit():
         st.markdown(t("models.off"))
-    for card in found:
+    _each(made)
+    for topic in TOPICS:
+        shipped = [card for card in found if card.origin == "shipped" and _of(card, topic.slug)]
+        if shipped:
+            heading = partial(_heading, topic.slug, shipped)
+            folded(heading, f"_cards.{topic.slug}", partial(_each, shipped))
+
+
+def _of(card: Card, slug: str) -> bool:
+    return card.key.startswith(f"{slug}/")
+
+
+def _heading(slug: str, cards: Sequence[Card]) -> str:
+    """What ships of a topic, in one line."""
+    whole = size(sum(card.size for card in cards))
+    return t("models.of_topic", topic=t(f"topics.{slug}.nav"), count=len(cards), size=whole)
+
+
+def _each(cards: Sequence[Card]) -> None:
+    for card in cards:
         folded(partial(_line, card), f"_card.{card.key}", partial(_behind, card))
 
 

@@ -15,7 +15,7 @@ from core.encoders import Notice
 from core.knobs import Config, Knob, knobs
 from core.numerics import NoConvergence
 from core.topics import topic
-from ui import address, charts, controls, ledger, paper, play, reading, seen, takeaway, tour
+from ui import address, controls, ledger, paper, play, reading, seen, takeaway, tour
 from ui.catalogue import live_formula
 from ui.charts import Figure
 from ui.fold import closed
@@ -25,7 +25,6 @@ from ui.reading import equations as equations  # verbs of pages, too
 from ui.reading import source as source
 from ui.told import told
 
-SMALL = 150  # pixels, the height of a small picture
 IN_THE_ROW = 3  # controls beside each other above a picture; the others stand behind "more"
 
 Draw = Callable[[Any], None]
@@ -146,11 +145,6 @@ def chart(verb: Callable[..., Figure], table: pd.DataFrame, *, alt: str, **optio
 def live(verb: Callable[..., Figure], table: pd.DataFrame, *, alt: str, **options: Any) -> None:
     """The same of a result that still grows: there is nothing to take along yet."""
     _draw(verb(table, **options), f"{alt} {told(table, options)}".rstrip())
-
-
-def small(figure: Figure, *, alt: str) -> None:
-    """A figure as a small picture, without axes and words; `alt` says what it shows."""
-    _draw(Figure(charts.bare(figure.spec, SMALL - 20), figure.tables), alt)
 
 
 def player(slug: str, config: Config, knob: str, draw: Draw) -> None:

@@ -184,7 +184,7 @@ def _training(name: str) -> pd.DataFrame:
 @lru_cache(maxsize=4)
 def _held_out(name: str, count: int) -> Float[Tensor, "n c h w"]:
     """Held-out images, evenly spread."""
-    images = data.load(SHIPPED[name].data, "test")
+    images = data.held_out(SHIPPED[name].data)
     return images[torch.linspace(0, len(images) - 1, count).long()]
 
 

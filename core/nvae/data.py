@@ -7,18 +7,37 @@ from jaxtyping import Float
 from torch import Generator, Tensor
 
 from core import datasets, glyphs
+from core.images import Gallery
 from core.nvae.config import HERE, ImagesConfig
 
+WHITE = {
+    "glyphs": glyphs.LEVELS - 1,
+    "digits": 16,
+    "mnist": 255,
+    "fashion-mnist": 255,
+}  # the highest gray
 
-@lru_cache(maxsize=4)
+
 def load(name: str, split: str = "train") -> Float[Tensor, "n c h w"]:
-    """The images of a data set; read-only, one object for everybody.
+    """The images of a data set.
 
     Raises ValueError for a data set that is not here, and where files are missing or damaged.
     """
     if name not in HERE:
         raise ValueError(f"data is {name!r}, but only {HERE} can be loaded")
     return datasets.load(name, split).images
+
+
+@lru_cache(maxsize=4)
+def held_out(name: str) -> Float[Tensor, "n c h w"]:
+    """The images for testing; read-only, one object for everybody."""
+    return load(name, "test")
+
+
+@lru_cache(maxsize=2)
+def gallery(name: str) -> Gallery:
+    """The images for training, to look for the nearest; as numbers they would fill 200 MB."""
+    return Gallery.of(load(name), WHITE[name])
 
 
 def available(name: str) -> bool:

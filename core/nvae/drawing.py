@@ -81,17 +81,19 @@ def typed(text: str, name: str, variant: int) -> tuple[Float[Tensor, "1 h w"], b
     Raises Unreadable for what the data do not have.
     """
     for split in ("test", "train"):
-        found = _set(name, split)
-        if text in found.names:
-            images = found.images[found.labels == found.names.index(text)]
-            if len(images):
-                return (images[variant % len(images)] > THRESHOLD).float(), split == "train"
+        names, labels, inked = _inked(name, split)
+        if text in names:
+            pictures = inked[labels == names.index(text)]
+            if len(pictures):
+                return pictures[variant % len(pictures)].float(), split == "train"
     raise Unreadable("unknown", text)
 
 
 @lru_cache(maxsize=4)
-def _set(name: str, split: str) -> datasets.ImageSet:
-    return datasets.load(name, split)
+def _inked(name: str, split: str) -> tuple[tuple[str, ...], Tensor, Tensor]:
+    """The labels' words, the labels [n], and where there is ink [n, 1, h, w]: a byte a pixel."""
+    found = datasets.load(name, split)
+    return found.names, found.labels, found.images > THRESHOLD
 
 
 def _opened(content: bytes) -> np.ndarray:

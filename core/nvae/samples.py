@@ -11,7 +11,6 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from core.images import nearest
 from core.knobs import Choice, Config, Range
 from core.nvae import data
 from core.nvae.models import MODELS, model
@@ -56,8 +55,9 @@ def samples(config: SamplesConfig) -> Samples:
     rows, kinds = [drawn], ["sample"] * COUNT
     gaps = pd.DataFrame({"kind": [], "gap": []})
     if known:
-        gap, index = nearest(drawn, data.load(SHIPPED[config.model].data))
-        rows.append(data.load(SHIPPED[config.model].data)[index])
+        gallery = data.gallery(SHIPPED[config.model].data)
+        gap, index = gallery.nearest(drawn)
+        rows.append(gallery[index].view_as(drawn))
         kinds += ["nearest"] * COUNT
         gaps = _gaps({"sample": gap, "held-out": held_out_gaps(config.model)})
     means = gaps.groupby("kind")["gap"].mean()
@@ -92,9 +92,9 @@ def pictures(name: str, noise: list[Tensor], temperature: float | tuple[float, .
 @lru_cache(maxsize=4)
 def held_out_gaps(name: str) -> Tensor:
     """Squared distances of held-out images to the nearest training image, summed over pixels."""
-    held_out = data.load(SHIPPED[name].data, "test")
+    held_out = data.held_out(SHIPPED[name].data)
     spread = torch.linspace(0, len(held_out) - 1, CONTROL).long()
-    return nearest(held_out[spread], data.load(SHIPPED[name].data))[0]
+    return data.gallery(SHIPPED[name].data).nearest(held_out[spread])[0]
 
 
 def _gaps(found: dict[str, Tensor]) -> pd.DataFrame:

@@ -82,7 +82,7 @@ def _settling(found: dict[int, Tensor], running: Tensor) -> pd.DataFrame:
 def _sharpness(name: str, running: Tensor, chosen: Tensor) -> pd.DataFrame:
     kinds = {"running": running, "readjusted": chosen}
     if data.available(model(name).config.data):
-        kinds["data"] = data.load(model(name).config.data, "test")[::50]
+        kinds["data"] = data.held_out(model(name).config.data)[::50]
     values = [float(sharpness(part[:, 0]).mean()) for part in kinds.values()]
     return pd.DataFrame({"kind": list(kinds), "sharpness": values})
 

@@ -6,7 +6,7 @@ import torch
 from scipy.stats import multivariate_normal
 
 from core import nvae as core
-from core.images import nearest, sharpness
+from core.images import Gallery, nearest, sharpness
 from core.nvae.posteriors import gap
 from core.nvae.scales import redrawn
 from core.nvae.toys import REACH, axis, fit_mixture
@@ -92,6 +92,21 @@ def test_the_kl_along_the_training_is_told_by_scale_and_by_group() -> None:
     first, second = sums
     assert first.to_numpy() == pytest.approx(second.to_numpy())
     assert active["value"].between(0, 24).all()
+
+
+def test_a_gallery_finds_what_a_search_through_the_numbers_finds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("core.images.BLOCK", 7)  # so that images come in several blocks
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 16, (30, 1, 5, 5), generator=generator) / 15
+    pictures = torch.rand(40, 1, 5, 5, generator=generator)
+    gallery = Gallery.of(images, 15)
+    gap, index = gallery.nearest(pictures)
+    expected = (pictures.flatten(1)[:, None] - images.flatten(1)).square().sum(2).min(1)
+    torch.testing.assert_close(gap, expected.values)
+    assert index.tolist() == expected.indices.tolist()
+    torch.testing.assert_close(gallery[index].view_as(pictures), images[index])
 
 
 def test_only_what_is_renewed_changes() -> None:

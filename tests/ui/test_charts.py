@@ -13,6 +13,7 @@ import pytest
 
 from tests.conftest import ROOT
 from ui import charts
+from ui.charts import curves
 
 THEME = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))["theme"]
 SCHEMES = ("light", "dark")
@@ -97,6 +98,18 @@ def test_curves_that_do_not_share_their_x_are_refused(waves: pd.DataFrame) -> No
 def test_new_data_does_not_build_a_new_specification(waves: pd.DataFrame) -> None:
     assert drawn(waves).spec is drawn(waves * 1).spec
     assert drawn(waves).spec is not drawn(waves, y_scale="log").spec
+
+
+def test_a_domain_that_moves_is_filled_into_the_same_specification(
+    waves: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn(waves, x_domain=(0, 1), y_domain=(0, 1))
+    monkeypatch.setattr(curves, "framed", None)  # nothing more is built
+    figure = drawn(waves, x_domain=(2, 3), y_domain=(-4, 5))
+    chart = alt.Chart.from_dict(figure.to_dict()).to_dict()  # validates
+    for layer in chart["layer"]:
+        assert layer["encoding"]["x"]["scale"]["domain"] == [2, 3]
+    assert chart["layer"][0]["encoding"]["y"]["scale"]["domain"] == [-4, 5]
 
 
 def test_axes_carry_the_words_and_colors_the_codes(waves: pd.DataFrame) -> None:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 import altair as alt
@@ -12,15 +11,20 @@ from pandas.api.types import is_integer_dtype
 
 from ui.charts.palette import BLUE, GRAY
 from ui.charts.parts import (
+    ACROSS,
     HEIGHT,
     INK,
+    UP,
     Figure,
     ScaleKind,
     axis_of,
     color_of,
+    filled,
     framed,
+    kept,
     number,
     pairs,
+    place,
     scale_of,
     tooltip_of,
     y_axis,
@@ -60,9 +64,10 @@ def lines(
     """
     gaps = bool(table[y].isna().any())  # looking for them in the browser takes time
     spec = _lines(
-        x, y, x_title, y_title, series, pairs(names), x_scale, y_scale, x_domain, y_domain, points,
-        paths, ground, band, gaps, is_integer_dtype(table[x]), height,
+        x, y, x_title, y_title, series, pairs(names), x_scale, y_scale, place(ACROSS, x_domain),
+        place(UP, y_domain), points, paths, ground, band, gaps, is_integer_dtype(table[x]), height,
     )  # fmt: skip
+    spec = filled(spec, {ACROSS: x_domain, UP: y_domain})
     if not numbers:
         spec = {**spec, "config": {**spec.get("config", {}), "axis": UNNUMBERED}}
     curves = table if series is None else table[~table[series].isin([*points, *paths, ground])]
@@ -79,7 +84,8 @@ def bars(
     y_domain: tuple[float, float] | None = None,
 ) -> Figure:
     """One bar per row."""
-    return Figure(_bars(x, y, x_title, y_title, y_domain), {"table": table})
+    spec = _bars(x, y, x_title, y_title, place(UP, y_domain))
+    return Figure(filled(spec, {UP: y_domain}), {"table": table})
 
 
 def histogram(
@@ -129,19 +135,20 @@ def ranked(
     """
     spread = (low, high) if low and high else None
     spec = _ranked(
-        x, y, pairs(names), x_title, y_title, x_domain, spread, series, pairs(series_names)
-    )
-    return Figure(spec, {"table": table})
+        x, y, pairs(names), x_title, y_title, place(ACROSS, x_domain), spread, series,
+        pairs(series_names),
+    )  # fmt: skip
+    return Figure(filled(spec, {ACROSS: x_domain}), {"table": table})
 
 
-@lru_cache(maxsize=512)
+@kept
 def _lines(
     x: str, y: str, x_title: str, y_title: str, series: str | None, names: tuple,
-    x_scale: ScaleKind, y_scale: ScaleKind, x_domain: tuple[float, float] | None,
-    y_domain: tuple[float, float] | None, points: tuple[str, ...], paths: tuple[str, ...],
+    x_scale: ScaleKind, y_scale: ScaleKind, x_domain: str | None,
+    y_domain: str | None, points: tuple[str, ...], paths: tuple[str, ...],
     ground: str, band: tuple[str, str] | None, gaps: bool, whole: bool, height: int,
 ) -> dict[str, Any]:  # fmt: skip
-    reach: dict[str, Any] = {"domain": list(x_domain)} if x_domain else {}
+    reach: dict[str, Any] = {"domain": [x_domain]} if x_domain else {}
     reach |= {"constant": 0.1} if x_scale == "symlog" else {}
     across = alt.X(
         x, type="quantitative", title=x_title, axis=axis_of(x_scale, whole=whole),
@@ -181,7 +188,7 @@ def _in_order(chart: alt.Chart) -> alt.Chart:
 
 def _surroundings(
     base: alt.Chart, band: tuple[str, str], title: str, scale: ScaleKind,
-    domain: tuple[float, float] | None,
+    domain: str | None,
 ) -> alt.Chart:  # fmt: skip
     """Shade from one column to another, in the curve's color."""
     low, high = band
@@ -220,17 +227,15 @@ def _places(table: pd.DataFrame, x: str, y: str, series: str | None) -> pd.DataF
     return pd.DataFrame({x: across[0][::every], **heights})
 
 
-@lru_cache(maxsize=512)
-def _bars(
-    x: str, y: str, x_title: str, y_title: str, y_domain: tuple[float, float] | None
-) -> dict[str, Any]:
+@kept
+def _bars(x: str, y: str, x_title: str, y_title: str, y_domain: str | None) -> dict[str, Any]:
     across = alt.X(x, type="ordinal", title=x_title, sort=None, axis=alt.Axis(labelAngle=0))
     up = y_axis(y, y_title, "linear", y_domain)
     bars = alt.Chart(alt.NamedData("table")).mark_bar(clip=True, color=BLUE)
     return framed(bars.encode(across, up, tooltip=tooltip_of(x, x_title, y, y_title)))
 
 
-@lru_cache(maxsize=512)
+@kept
 def _histogram(low: str, high: str, count: str, x_title: str, y_title: str) -> dict[str, Any]:
     bins = alt.Chart(alt.NamedData("table")).mark_rect(stroke=None, color=BLUE)
     across = alt.X(
@@ -242,7 +247,7 @@ def _histogram(low: str, high: str, count: str, x_title: str, y_title: str) -> d
     return framed(shape.encode(alt.Y2(count)))
 
 
-@lru_cache(maxsize=512)
+@kept
 def _intervals(
     x: str, low: str, high: str, y: str, x_title: str, y_title: str, series: str, names: tuple,
     x_scale: ScaleKind, y_scale: ScaleKind,
@@ -251,21 +256,21 @@ def _intervals(
         y_axis(y, y_title, y_scale, None),
         color=color_of(series, names),
     )
-    place = alt.X(
+    across = alt.X(
         x, type="quantitative", title=x_title, axis=axis_of(x_scale), scale=alt.Scale(type=x_scale)
     )
     return framed(
         base.mark_rule(strokeWidth=2).encode(alt.X(low, type="quantitative"), alt.X2(high)),
         base.mark_point(filled=True, size=80, opacity=1).encode(
-            place, tooltip=tooltip_of(x, x_title, y, y_title)
+            across, tooltip=tooltip_of(x, x_title, y, y_title)
         ),
     )
 
 
-@lru_cache(maxsize=512)
+@kept
 def _ranked(
     x: str, y: str, names: tuple, x_title: str, y_title: str,
-    x_domain: tuple[float, float] | None, spread: tuple[str, str] | None, series: str | None,
+    x_domain: str | None, spread: tuple[str, str] | None, series: str | None,
     series_names: tuple,
 ) -> dict[str, Any]:  # fmt: skip
     label = f"({json.dumps(dict(names))})[datum.label]"

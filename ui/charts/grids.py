@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 import altair as alt
@@ -10,8 +9,11 @@ import pandas as pd
 
 from ui.charts.parts import (
     HEIGHT,
+    SHADE,
     Figure,
+    filled,
     framed,
+    kept,
     number,
     pairs,
     shade_of,
@@ -43,9 +45,9 @@ def heatmap(
     codes on the y axis.
     """
     words = not pd.api.types.is_numeric_dtype(table[x])
-    how = (domain, near, signed, height)
-    spec = _heatmap(x, y, value, x_title, y_title, value_title, *how, words, pairs(names))
-    return Figure(spec, {"table": table})
+    how = (near, signed, height, words, pairs(names))
+    spec = _heatmap(x, y, value, x_title, y_title, value_title, *how)
+    return Figure(filled(spec, {SHADE: domain}), {"table": table})
 
 
 def matrix(
@@ -65,8 +67,8 @@ def matrix(
     seen beside large ones; a domain with both signs diverges from 0, and clamps.
     """
     wide = bool(table[x].str.len().max() > 3)  # labels that do not fit beside each other
-    spec = _matrix(x, y, value, x_title, y_title, value_title, domain, wide)
-    return Figure(spec, {"table": table})
+    spec = _matrix(x, y, value, x_title, y_title, value_title, domain[0] < 0, wide)
+    return Figure(filled(spec, {SHADE: domain}), {"table": table})
 
 
 def image_grid(
@@ -85,10 +87,10 @@ def image_grid(
     return Figure(spec, {"table": table})
 
 
-@lru_cache(maxsize=512)
+@kept
 def _heatmap(
-    x: str, y: str, value: str, x_title: str, y_title: str, value_title: str,
-    domain: tuple[float, float], near: bool, signed: bool, height: int, words: bool, names: tuple,
+    x: str, y: str, value: str, x_title: str, y_title: str, value_title: str, near: bool,
+    signed: bool, height: int, words: bool, names: tuple,
 ) -> dict[str, Any]:  # fmt: skip
     # Numbers by themselves: so the place of a cell that has no value stays.
     order: Any = None if words else alt.EncodingSortField(x, op="min")
@@ -97,7 +99,7 @@ def _heatmap(
     word = f"({json.dumps(dict(names))})[datum.label]" if names else "datum.label"
     side = alt.Axis(labelExpr=word, labelOverlap=not (words or names), labelLimit=190)
     up = alt.Y(y, type="ordinal", title=y_title, sort=None if words else "descending", axis=side)
-    shade = shade_of(value, value_title, domain, near, signed)
+    shade = shade_of(value, value_title, near, signed)
     pair = [alt.Tooltip(n, type="nominal", title=s) for n, s in ((y, y_title), (x, x_title))]
     tip = pair if words else [number(x, x_title), number(y, y_title)]
     cells = alt.Chart(alt.NamedData("table")).mark_rect()
@@ -105,18 +107,18 @@ def _heatmap(
     return framed(cells.encode(across, up, shade, tooltip=told), height=height)
 
 
-@lru_cache(maxsize=512)
+@kept
 def _matrix(
-    x: str, y: str, value: str, x_title: str, y_title: str, value_title: str,
-    domain: tuple[float, float], wide: bool,
+    x: str, y: str, value: str, x_title: str, y_title: str, value_title: str, both_signs: bool,
+    wide: bool,
 ) -> dict[str, Any]:  # fmt: skip
-    kind: dict[str, Any] = {"domainMid": 0} if domain[0] < 0 else {"type": "sqrt"}
+    kind: dict[str, Any] = {"domainMid": 0} if both_signs else {"type": "sqrt"}
     label: dict[str, Any] = {"labelOverlap": "greedy", "labelLimit": 90}
     below = alt.Axis(labelAngle=-90 if wide else 0, **label)
     across = alt.X(x, type="nominal", title=x_title, sort=None, axis=below)
     down = alt.Y(y, type="nominal", title=y_title, sort=None, axis=alt.Axis(**label))
     shade = alt.Color(
-        value, type="quantitative", scale=alt.Scale(domain=list(domain), clamp=True, **kind),
+        value, type="quantitative", scale=alt.Scale(domain=[SHADE], clamp=True, **kind),
         legend=alt.Legend(title=value_title, titleOrient="left", gradientLength=160, tickCount=4),
     )  # fmt: skip
     tip = [
@@ -130,7 +132,7 @@ def _matrix(
     }
 
 
-@lru_cache(maxsize=512)
+@kept
 def _image_grid(
     row: str, column: str, image: str, row_title: str, column_title: str, names: tuple, count: int
 ) -> dict[str, Any]:

@@ -1,13 +1,15 @@
 """What the chart verbs are made of: the figure, axes, scales, colors, tooltips."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache, wraps
 from pathlib import Path
 from typing import Any, Literal
 
 import altair as alt
 import pandas as pd
+from altair.utils.schemapi import debug_mode
 
 from ui.catalogue import cells
 from ui.charts.palette import BLUE, COLORS, PALETTE
@@ -15,6 +17,9 @@ from ui.charts.palette import BLUE, COLORS, PALETTE
 HEIGHT = 360
 INK = "luminance(background) < 0.2 ? '#e4e2dc' : '#22262b'"  # of words on either theme
 ScaleKind = Literal["linear", "log", "symlog"]
+Domain = tuple[float, float]
+# They hold the places of domains, which move with the controls, in a specification that is kept.
+ACROSS, UP, SHADE = "@across", "@up", "@shade"
 
 
 @dataclass(frozen=True)
@@ -35,14 +40,12 @@ class Figure:
         chart.save(str(path))
 
 
-def shade_of(
-    value: str, title: str, domain: tuple[float, float], near: bool, signed: bool = False
-) -> alt.Color:
+def shade_of(value: str, title: str, near: bool, signed: bool = False) -> alt.Color:
     """A color scale that does not move; `near`: strong where the value is small; `signed`: it
     diverges from 0.
     """
     middle: dict[str, Any] = {"domainMid": 0, "interpolate": "rgb"} if signed else {}
-    scale = alt.Scale(domain=list(domain), clamp=True, reverse=near, **middle)
+    scale = alt.Scale(domain=[SHADE], clamp=True, reverse=near, **middle)
     key = alt.Legend(title=title, titleOrient="left", gradientLength=160)
     return alt.Color(value, type="quantitative", scale=scale, legend=key)
 
@@ -56,7 +59,38 @@ def framed(*layers: alt.Chart, height: int = HEIGHT) -> dict[str, Any]:
     chart = alt.layer(*layers).properties(height=height)
     legend = alt.LegendConfig(orient="top", title=None, labelLimit=0)
     mark = alt.MarkConfig(tooltip=None, aria=False)
-    return chart.configure(aria=False, legend=legend, mark=mark).to_dict()
+    chart = chart.configure(aria=False, legend=legend, mark=mark)
+    return chart.to_dict(validate=False)  # half the time; the tests validate
+
+
+def kept(build: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """The function with its specifications kept: each is made once for its words and options."""
+
+    @lru_cache(maxsize=512)
+    @wraps(build)
+    def once(*arguments: Any) -> dict[str, Any]:
+        with debug_mode(False):  # nor are its parts validated
+            return build(*arguments)
+
+    return once
+
+
+def place(holder: str, domain: Domain | None) -> str | None:
+    """What holds the place of a domain, if there is one."""
+    return holder if domain else None
+
+
+def filled(node: Any, domains: Mapping[str, Domain | None]) -> Any:
+    """A kept specification with the domains in their places; the same one if there are none."""
+    if not any(domains.values()):
+        return node
+    if isinstance(node, Mapping):
+        return {key: filled(value, domains) for key, value in node.items()}
+    if not isinstance(node, list):
+        return node
+    holder = node[0] if len(node) == 1 else None
+    domain = domains.get(holder) if isinstance(holder, str) else None
+    return list(domain) if domain else [filled(item, domains) for item in node]
 
 
 def bare(spec: Mapping[str, Any], height: int) -> dict[str, Any]:
@@ -76,7 +110,7 @@ def _undressed(node: Any) -> Any:
     return plain
 
 
-def y_axis(y: str, title: str, scale: ScaleKind, domain: tuple[float, float] | None) -> alt.Y:
+def y_axis(y: str, title: str, scale: ScaleKind, domain: str | None) -> alt.Y:
     """A number upward, with its axis and scale."""
     return alt.Y(
         y, type="quantitative", title=title, axis=axis_of(scale, "y"), scale=scale_of(scale, domain)
@@ -115,13 +149,13 @@ def _power(digit: str) -> str:
     return f"{size} > 99 ? format(datum.value, '.0e') : {factor} + '10' + {exponent}"
 
 
-def scale_of(kind: ScaleKind, domain: tuple[float, float] | None) -> alt.Scale:
+def scale_of(kind: ScaleKind, domain: str | None) -> alt.Scale:
     """A scale; with a domain it does not move."""
     options: dict[str, Any] = {"type": kind, "zero": False} if kind == "linear" else {"type": kind}
     if kind == "symlog":
         options["constant"] = 1e-3
     if domain:
-        options |= {"domain": list(domain), "nice": False}
+        options |= {"domain": [domain], "nice": False}
     return alt.Scale(**options)
 
 

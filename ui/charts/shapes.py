@@ -1,7 +1,6 @@
 """Areas: a plan of transport as ribbons, outlines in the plane."""
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 import altair as alt
@@ -9,7 +8,18 @@ import numpy as np
 import pandas as pd
 
 from ui.charts.palette import GRAY
-from ui.charts.parts import INK, Figure, color_of, framed, number, pairs, shade_of
+from ui.charts.parts import (
+    INK,
+    SHADE,
+    Figure,
+    color_of,
+    filled,
+    framed,
+    kept,
+    number,
+    pairs,
+    shade_of,
+)
 
 
 def ribbons(
@@ -30,7 +40,7 @@ def ribbons(
     One row per pair; a ribbon is as wide as the mass that moves, and the stronger in color the
     less it costs, within `domain`. Pointing at a word leaves its own ribbons.
     """
-    spec = _ribbons(source, target, mass, cost, x_title, y_title, mass_title, cost_title, domain)
+    spec = _ribbons(source, target, mass, cost, x_title, y_title, mass_title, cost_title)
     places = {
         side: _stacked(table.groupby(word, sort=False)[mass].sum())
         for side, word in (("left", source), ("right", target))
@@ -40,7 +50,7 @@ def ribbons(
         "ribbons": _bands(moved, source, target, mass, cost, places),
         "words": _blocks(places),
     }
-    return Figure(spec, tables)
+    return Figure(filled(spec, {SHADE: domain}), tables)
 
 
 def regions(
@@ -89,10 +99,10 @@ _GAP = 0.03  # between two words, as a share of the height
 _ALONG = np.linspace(0, 1, 17)
 
 
-@lru_cache(maxsize=512)
+@kept
 def _ribbons(
     source: str, target: str, mass: str, cost: str, x_title: str, y_title: str, mass_title: str,
-    cost_title: str, domain: tuple[float, float],
+    cost_title: str,
 ) -> dict[str, Any]:  # fmt: skip
     bare = alt.Axis(labels=False, ticks=False, grid=False, domain=False)
     across = alt.X(
@@ -111,7 +121,7 @@ def _ribbons(
     tip = [pair, number(mass, mass_title), number(cost, cost_title)]
     bands = alt.Chart(alt.NamedData("ribbons")).mark_area(stroke=GRAY, strokeWidth=0.5)
     drawn = bands.encode(
-        across, **ends, color=shade_of(cost, cost_title, domain, near=True), detail="ribbon:N",
+        across, **ends, color=shade_of(cost, cost_title, near=True), detail="ribbon:N",
         opacity=alt.condition(own, alt.value(0.85), alt.value(0.06)), tooltip=tip,
     )  # fmt: skip
     words = alt.Chart(alt.NamedData("words"))
@@ -191,7 +201,7 @@ def _bands(
     )
 
 
-@lru_cache(maxsize=512)
+@kept
 def _regions(
     x: str, y: str, label: str, series: str, names: tuple, x_title: str, y_title: str, reach: float
 ) -> dict[str, Any]:  # fmt: skip
