@@ -159,7 +159,7 @@ def associativity(config: core.AssociativityConfig) -> None:
         names=words, points=("crossing", "theory"),
         x_title=t("attention.associativity.n"),
         y_title=t(f"attention.associativity.{config.quantity}"),
-        x_scale="log", y_scale="log", band=("low", "high"),
+        x_scale="log", y_scale="log", band=("low", "high"), height=440,
         alt=t("attention.associativity.alt", crossing=crossing),
     )  # fmt: skip
     st.markdown(
