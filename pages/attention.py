@@ -159,7 +159,7 @@ def associativity(config: core.AssociativityConfig) -> None:
         names=words, points=("crossing", "theory"),
         x_title=t("attention.associativity.n"),
         y_title=t(f"attention.associativity.{config.quantity}"),
-        x_scale="log", y_scale="log", band=("low", "high"),
+        x_scale="log", y_scale="log", band=("low", "high"), height=440,
         alt=t("attention.associativity.alt", crossing=crossing),
     )  # fmt: skip
     st.markdown(
@@ -339,10 +339,11 @@ def transformers(config: core.TransformersConfig) -> None:
             "attention.transformers.found",
             attention=series([config.attention])[config.attention],
             accuracy=f"{100 * result.accuracy:.1f}",
+            steps=config.steps,
             softmax=f"{100 * result.softmax:.1f}",
         )
     )
-    lab.table(result.table, SLUG, digits=3)
+    lab.table(result.table, SLUG, digits=4)
 
 
 def projection(config: core.ProjectionConfig) -> None:
@@ -466,6 +467,7 @@ lab.panel(
         "softmax": lambda now: replace(now, attention="softmax"),
         "delta": lambda now: replace(now, attention="delta"),
         "copy": lambda now: replace(now, task="copy"),
+        "longer": lambda now: replace(now, steps="2400"),
     },
 )
 lab.panel(

@@ -120,14 +120,19 @@ def _forget_masses() -> None:
 
 def _said(result: core.Plan) -> None:
     """Who made the vectors, and what it could not read."""
-    lab.encoder_notice(result.notice)
+    lab.encoder_notice(result.made_by.notice)
     if result.unknown:
         st.warning(t("similarity.unknown", count=result.unknown, words=sum(map(len, result.words))))
     if result.truncated:
         st.warning(t("similarity.truncated"))
-    name = lab.quoted(result.encoder) if result.foreign else result.encoder
-    kind = "foreign" if result.foreign else "embedded"
-    licence = result.licence or t("similarity.no_licence")
+    _encoder(result.made_by)
+
+
+def _encoder(made_by: core.Source) -> None:
+    """Whose vectors these are, their licence, and what they can't do."""
+    name = lab.quoted(made_by.name) if made_by.foreign else made_by.name
+    kind = "foreign" if made_by.foreign else "embedded"
+    licence = made_by.licence or t("similarity.no_licence")
     st.caption(t(f"similarity.encoder.{kind}", name=name, licence=licence))
 
 
@@ -344,6 +349,7 @@ def search(config: core.SearchConfig) -> None:
     )  # fmt: skip
     if config.texts == "":
         st.caption(t("similarity.search.shipped"))
+    _encoder(result.made_by)
 
 
 def _own_texts(config: core.SearchConfig) -> None:
@@ -443,6 +449,7 @@ def judged(config: core.JudgedConfig) -> None:
     st.markdown(t("similarity.judged.rubric"))
     lab.table(result.examples, SLUG)
     st.caption(t("similarity.judged.ours"))
+    _encoder(result.made_by)
 
 
 def example(name: str) -> Callable[[core.PlanConfig], core.PlanConfig]:

@@ -80,14 +80,16 @@ class TransformersConfig(Config):
     attention: Annotated[str, Choice(*CAUSAL)] = "elu"
     task: Annotated[str, Choice(*TASK_NAMES)] = "recall"
     pairs: Annotated[int, Range(4, 32, 4)] = 16
+    steps: Annotated[str, Choice("600", "2400")] = "600"
     seed: Annotated[int, Range(0, 9)] = 0
 
     @property
     def training(self) -> TransformerConfig:
-        """How the model is trained: 600 steps of Adam, width 32."""
+        """How the model is trained: steps of Adam, width 32."""
         return TransformerConfig(
-            attention=self.attention, task=self.task, pairs=self.pairs, seed=self.seed
-        )
+            attention=self.attention, task=self.task, pairs=self.pairs, steps=int(self.steps),
+            seed=self.seed,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)

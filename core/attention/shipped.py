@@ -23,9 +23,14 @@ SHIPPED: tuple[RecallConfig, ...] = tuple(
     RecallConfig(attention=attention, task=task)
     for task, attention in product(TASK_NAMES, ATTENTIONS)
 )
+TRANSFORMED = {  # by task
+    "recall": tuple(name for name in CAUSAL if name != "efficient-mended"),
+    "copy": ("softmax", "elu", "identity-rms", "delta"),
+}
 TRANSFORMERS: tuple[TransformerConfig, ...] = tuple(
     TransformerConfig(attention=attention, task=task)
-    for task, attention in product(TASK_NAMES, CAUSAL)
+    for task, attentions in TRANSFORMED.items()
+    for attention in attentions
 )
 
 

@@ -33,7 +33,7 @@ from core.similarity.pair import (
     plan,
     readings,
 )
-from core.similarity.reading import EXAMPLES, BadText, Layer, Reading, mean_vector, read
+from core.similarity.reading import EXAMPLES, BadText, Layer, Reading, Source, mean_vector, read
 from core.similarity.reference import (
     corrected_word_mover_distance,
     post_word_mover_distance,
@@ -86,6 +86,7 @@ __all__ = [
     "ScoresConfig",
     "SearchConfig",
     "SearchResult",
+    "Source",
     "TokenEncoder",
     "TokenVectors",
     "Transport",

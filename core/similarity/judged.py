@@ -22,9 +22,11 @@ from jaxtyping import Float64, Int64
 from scipy.stats import rankdata
 
 from core.encoder_file import read_card
+from core.encoders import EMBEDDED
 from core.knobs import Choice, Config, Range, Text
 from core.runs import trained
 from core.similarity.measures import MEASURES, Sight
+from core.similarity.reading import Source, source
 from core.store import Tensors
 from core.training import Snapshot, Task
 
@@ -79,6 +81,7 @@ class Judged:
     value: float
     low: float
     high: float
+    made_by: Source  # of the vectors
 
 
 @lru_cache(maxsize=1)
@@ -140,6 +143,7 @@ def judged(config: JudgedConfig) -> Judged:
         value=float(best["value"]),
         low=float(best["low"]),
         high=float(best["high"]),
+        made_by=source(config.model or EMBEDDED),
     )
 
 

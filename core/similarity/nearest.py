@@ -14,7 +14,7 @@ from core.encoders import EMBEDDED
 from core.knobs import Choice, Config, Range, Text
 from core.similarity.distances import euclidean, rotation
 from core.similarity.embedding import CorpusConfig, Embedded, embedded
-from core.similarity.reading import EXAMPLES, Layer, read
+from core.similarity.reading import EXAMPLES, Layer, Source, read, source
 from core.similarity.search import SearchResult
 from core.similarity.transport import solve
 from core.similarity.vectors import words_of
@@ -60,6 +60,7 @@ class Nearest:
     unknown_share: float  # of the corpus's words
     size: int  # bytes of the corpus's vectors
     seconds: float  # that embedding them took
+    made_by: Source  # of the vectors
 
 
 def nearest(config: SearchConfig) -> Nearest:
@@ -89,6 +90,7 @@ def nearest(config: SearchConfig) -> Nearest:
         unknown_share=found.unknown,
         size=corpus.size,
         seconds=found.seconds,
+        made_by=source(config.model or EMBEDDED),
     )
 
 

@@ -10,11 +10,20 @@ from typing import Annotated
 import numpy as np
 import pandas as pd
 
-from core.encoders import EMBEDDED, Notice
+from core.encoders import EMBEDDED
 from core.knobs import Choice, Config, Range, Text
 from core.similarity.costs import COSTS, position
 from core.similarity.distances import rwmd, wcd, wmd, wmd_bounds, wrd, wrd_bounds
-from core.similarity.reading import EXAMPLES, BadText, Layer, Reading, mean_vector, read, source
+from core.similarity.reading import (
+    EXAMPLES,
+    BadText,
+    Layer,
+    Reading,
+    Source,
+    mean_vector,
+    read,
+    source,
+)
 from core.similarity.transport import Transport, transport
 from core.similarity.words import MASSES, masses
 
@@ -55,10 +64,7 @@ class Plan:
     words: tuple[tuple[str, ...], tuple[str, ...]]
     unknown: int
     truncated: bool
-    encoder: str
-    licence: str
-    notice: Notice | None
-    foreign: bool  # the encoder is not the one that ships
+    made_by: Source  # of the vectors
 
 
 def plan(config: PlanConfig) -> Plan:
@@ -67,7 +73,7 @@ def plan(config: PlanConfig) -> Plan:
     p, q = _masses(config, "p", x), _masses(config, "q", y)
     cost = COSTS[config.cost](x.vectors, y.vectors)
     cost = cost + config.position * position(*cost.shape)
-    found, made_by = transport(p, q, cost), source(config.model or EMBEDDED)
+    found = transport(p, q, cost)
     return Plan(
         cells=_cells(x, y, found, cost),
         weights=_weights(x, y, p, q),
@@ -77,10 +83,7 @@ def plan(config: PlanConfig) -> Plan:
         words=(x.labels, y.labels),
         unknown=x.unknown + y.unknown,
         truncated=x.truncated or y.truncated,
-        encoder=made_by.name,
-        licence=made_by.licence or "",
-        notice=made_by.notice,
-        foreign=made_by.foreign,
+        made_by=source(config.model or EMBEDDED),
     )
 
 

@@ -250,7 +250,8 @@ def test_unknown_tokens_are_counted_and_marked_and_alone_they_are_refused(speake
     found = core.plan(core.PlanConfig(first="a1a2", second="bb", model="speaker"))
     assert found.unknown == 2
     assert found.words == (("a", "⍰ 1", "a (2)", "⍰ 2"), ("b", "b (2)"))
-    assert (found.encoder, found.licence, found.foreign) == ("speaker", "", True)
+    made_by = found.made_by
+    assert (made_by.name, made_by.licence, made_by.foreign) == ("speaker", None, True)
     with pytest.raises(core.BadText, match="only-unknown"):
         core.plan(core.PlanConfig(first="12", second="b", model="speaker"))
 
