@@ -19,6 +19,7 @@ from ui.charts.parts import (
     axis_of,
     color_of,
     framed,
+    height_of,
     number,
     pairs,
     scale_of,
@@ -270,8 +271,9 @@ def _ranked(
 ) -> dict[str, Any]:  # fmt: skip
     label = f"({json.dumps(dict(names))})[datum.label]"
     up = alt.Y(
-        y, type="nominal", title=y_title, sort=None, axis=alt.Axis(labelExpr=label, labelLimit=190)
-    )
+        y, type="nominal", title=y_title, sort=None,
+        axis=alt.Axis(labelExpr=label, labelLimit=190, labelOverlap=False),
+    )  # fmt: skip
     across = alt.X(
         x, type="quantitative", title=x_title, axis=axis_of("linear"),
         scale=scale_of("linear", x_domain),
@@ -284,11 +286,11 @@ def _ranked(
     if spread:
         ends = alt.X(spread[0], type="quantitative", title=x_title), alt.X2(spread[1])
         rule = base.mark_rule(strokeWidth=2).encode(*ends, color=color_of(series, series_names))
-        return framed(rule, dots)
+        return framed(rule, dots, height=height_of(names))
     if series:
-        return framed(dots)
+        return framed(dots, height=height_of(names))
     bars = base.mark_bar(color=BLUE).encode(across)
     text = base.mark_text(align="left", dx=4, color=alt.ExprRef(INK)).encode(
         across, alt.Text(x, type="quantitative", format=",")
     )
-    return framed(bars, text)
+    return framed(bars, text, height=height_of(names))

@@ -12,6 +12,7 @@ from ui.charts.parts import (
     HEIGHT,
     Figure,
     framed,
+    height_of,
     number,
     pairs,
     shade_of,
@@ -92,13 +93,16 @@ def _heatmap(
     slant: Any = alt.ExprRef("width < 48 * domain('x').length ? -60 : 0") if words else 0
     across = alt.X(x, type="ordinal", title=x_title, sort=order, axis=alt.Axis(labelAngle=slant))
     word = f"({json.dumps(dict(names))})[datum.label]" if names else "datum.label"
-    side = alt.Axis(labelExpr=word, labelOverlap=not (words or names))
+    side = alt.Axis(labelExpr=word, labelOverlap=not (words or names), labelLimit=190)
     up = alt.Y(y, type="ordinal", title=y_title, sort=None if words else "descending", axis=side)
     shade = shade_of(value, value_title, domain, near)
     pair = [alt.Tooltip(n, type="nominal", title=s) for n, s in ((y, y_title), (x, x_title))]
     tip = pair if words else [number(x, x_title), number(y, y_title)]
     cells = alt.Chart(alt.NamedData("table")).mark_rect()
-    return framed(cells.encode(across, up, shade, tooltip=[*tip, number(value, value_title)]))
+    return framed(
+        cells.encode(across, up, shade, tooltip=[*tip, number(value, value_title)]),
+        height=height_of(names),
+    )
 
 
 @lru_cache(maxsize=512)

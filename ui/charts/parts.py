@@ -13,6 +13,8 @@ from ui.catalogue import cells
 from ui.charts.palette import BLUE, COLORS, PALETTE
 
 HEIGHT = 360
+ROW = 24  # of a picture with a word a row
+AROUND = 120  # legend, axis and title of such a picture
 INK = "luminance(background) < 0.2 ? '#e4e2dc' : '#22262b'"  # of words on either theme
 ScaleKind = Literal["linear", "log", "symlog"]
 
@@ -51,6 +53,11 @@ def framed(*layers: alt.Chart, height: int = HEIGHT) -> dict[str, Any]:
     chart = alt.layer(*layers).properties(height=height)
     legend = alt.LegendConfig(orient="top", title=None, labelLimit=0)
     return chart.configure(aria=False, legend=legend, mark=alt.MarkConfig(tooltip=None)).to_dict()
+
+
+def height_of(names: tuple) -> int:
+    """Room for a word a row."""
+    return max(HEIGHT, ROW * len(names) + AROUND)
 
 
 def bare(spec: Mapping[str, Any], height: int) -> dict[str, Any]:
