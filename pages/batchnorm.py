@@ -107,6 +107,10 @@ def training(config: core.CompareConfig) -> None:
     trainings = config.trainings
     grow = partial(together, tuple(trainings), config.learning_rate)
     ready = jobs.ready_all(core.TRAINING, list(trainings.values()), grow)
+    if any(jobs.runs(core.TRAINING, one) for one in trainings.values()):
+        return
+    if not ready:
+        st.markdown(t("batchnorm.training.meanwhile"))
     result = lab.compute(core.compare if ready else core.shipped, config)
     left, right = st.columns(2)
     with left:

@@ -41,8 +41,11 @@ def heatmap(
     strong color is for small values. `names`: the words of the codes on the y axis.
     """
     words = not pd.api.types.is_numeric_dtype(table[x])
-    named = pairs(names)
-    spec = _heatmap(x, y, value, x_title, y_title, value_title, domain, near, words, named)
+    # Where rows have names, a row or column without any value keeps its place.
+    listed = tuple(tuple(table[axis].unique().tolist()) for axis in (x, y)) if names else ((), ())
+    spec = _heatmap(
+        x, y, value, x_title, y_title, value_title, domain, near, words, pairs(names), listed
+    )
     return Figure(spec, {"table": table})
 
 
@@ -86,15 +89,21 @@ def image_grid(
 @lru_cache(maxsize=512)
 def _heatmap(
     x: str, y: str, value: str, x_title: str, y_title: str, value_title: str,
-    domain: tuple[float, float], near: bool, words: bool, names: tuple,
+    domain: tuple[float, float], near: bool, words: bool, names: tuple, listed: tuple[tuple, tuple],
 ) -> dict[str, Any]:  # fmt: skip
     # Numbers by themselves: so the place of a cell that has no value stays.
     order: Any = None if words else alt.EncodingSortField(x, op="min")
     slant: Any = alt.ExprRef("width < 48 * domain('x').length ? -60 : 0") if words else 0
-    across = alt.X(x, type="ordinal", title=x_title, sort=order, axis=alt.Axis(labelAngle=slant))
+    columns, rows = (alt.Scale(domain=list(p)) if p else alt.Undefined for p in listed)
+    across = alt.X(
+        x, type="ordinal", title=x_title, sort=order, axis=alt.Axis(labelAngle=slant), scale=columns
+    )
     word = f"({json.dumps(dict(names))})[datum.label]" if names else "datum.label"
     side = alt.Axis(labelExpr=word, labelOverlap=not (words or names), labelLimit=190)
-    up = alt.Y(y, type="ordinal", title=y_title, sort=None if words else "descending", axis=side)
+    up = alt.Y(
+        y, type="ordinal", title=y_title, sort=None if words else "descending", axis=side,
+        scale=rows,
+    )  # fmt: skip
     shade = shade_of(value, value_title, domain, near)
     pair = [alt.Tooltip(n, type="nominal", title=s) for n, s in ((y, y_title), (x, x_title))]
     tip = pair if words else [number(x, x_title), number(y, y_title)]
