@@ -4,7 +4,7 @@ from ui.frame import ensure_frame
 
 ensure_frame()  # before the imports below: on a cold start the title stands while they run
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -17,13 +17,17 @@ from ui.i18n import t
 from ui.numbers import latex, pretty
 
 SLUG = "batchnorm"
+Chart = Callable[..., None]
+Curves = Sequence[jobs.Curve]
 series = partial(lab.series, SLUG)
 
 
-def by_step(table: Any, y: str, title: str, alt: str, **options: Any) -> None:
-    """Curves over the steps of a training; one that ended at once is a dot."""
+def by_step(
+    table: Any, y: str, title: str, alt: str, *, chart: Chart = lab.chart, **options: Any
+) -> None:
+    """Curves over the steps of a training; one that has a single point is a dot."""
     counts = table.groupby("curve")[y].count()
-    lab.chart(
+    chart(
         charts.lines, table, x="step", y=y, series="curve", names=series(table["curve"]),
         points=tuple(counts[counts == 1].index), x_title=t("batchnorm.step"), y_title=title,
         alt=alt, **options,
@@ -101,14 +105,16 @@ def training(config: core.CompareConfig) -> None:
     """A normalized network beside the plain one."""
     config = trainable(config)
     trainings = config.trainings
-    ready = jobs.ready_all(core.TRAINING, list(trainings.values()), together(tuple(trainings)))
+    grow = partial(together, tuple(trainings), config.learning_rate)
+    ready = jobs.ready_all(core.TRAINING, list(trainings.values()), grow)
+    if any(jobs.runs(core.TRAINING, one) for one in trainings.values()):
+        return
+    if not ready:
+        st.markdown(t("batchnorm.training.meanwhile"))
     result = lab.compute(core.compare if ready else core.shipped, config)
     left, right = st.columns(2)
     with left:
-        by_step(
-            result.losses, "loss", t("batchnorm.training.loss"),
-            t("batchnorm.training.alt_losses"), y_scale="log",
-        )  # fmt: skip
+        draw_losses(lab.chart, result.losses)
         lab.chart(
             charts.lines, result.updates, x="layer", y="value", series="curve",
             names=series(result.updates["curve"]), x_title=t("batchnorm.training.layer"),
@@ -116,10 +122,7 @@ def training(config: core.CompareConfig) -> None:
             alt=t("batchnorm.training.alt_updates"),
         )  # fmt: skip
     with right:
-        by_step(
-            result.sharpness, "value", t("batchnorm.training.sharpness"),
-            t("batchnorm.training.alt_sharpness"), y_scale="log",
-        )  # fmt: skip
+        draw_sharpness(lab.chart, result.sharpness)
         by_step(
             result.landscape, "smoothness", t("batchnorm.training.smoothness"),
             t("batchnorm.training.alt_smoothness"), y_scale="log",
@@ -147,25 +150,39 @@ def trainable(config: core.CompareConfig) -> core.CompareConfig:
         return core.CompareConfig()
     try:
         return config if config.trainings else core.CompareConfig()
+    except core.OneSample:
+        st.warning(t("batchnorm.training.alone"))
     except ValueError:
         st.warning(t("batchnorm.training.misfit"))
-        return core.CompareConfig()
+    return core.CompareConfig()
 
 
-def together(names: Sequence[str]) -> Callable[[Sequence[Sequence[Mapping[str, float]]]], None]:
-    """How the curves of trainings that run are drawn."""
+def together(names: Sequence[str], rate: float, curves: Curves) -> None:
+    """Trainings that run: their losses, and how curved it is where they are."""
+    if not any(curves):
+        return
+    found = core.live(dict(zip(names, curves, strict=True)), rate)
+    left, right = st.columns(2)
+    with left:
+        draw_losses(lab.live, found.losses)
+    with right:
+        draw_sharpness(lab.live, found.sharpness)
 
-    def draw(curves: Sequence[Sequence[Mapping[str, float]]]) -> None:
-        table = core.live(dict(zip(names, curves, strict=True)))
-        if table["step"].nunique() > 1:
-            figure = charts.lines(
-                table, x="step", y="loss", series="curve", names=series(table["curve"]),
-                x_title=t("batchnorm.step"), y_title=t("batchnorm.training.loss"), y_scale="log",
-            )  # fmt: skip
-            spec = {**figure.spec, "datasets": dict(figure.tables), "height": 220}
-            st.vega_lite_chart(spec, alt=t("batchnorm.training.alt_losses"), width="stretch")
 
-    return draw
+def draw_losses(chart: Chart, losses: Any) -> None:
+    """Of both networks over the steps."""
+    by_step(
+        losses, "loss", t("batchnorm.training.loss"), t("batchnorm.training.alt_losses"),
+        chart=chart, y_scale="log",
+    )  # fmt: skip
+
+
+def draw_sharpness(chart: Chart, sharpness: Any) -> None:
+    """Largest eigenvalues of both networks beside 2 over the rate."""
+    by_step(
+        sharpness, "value", t("batchnorm.training.sharpness"),
+        t("batchnorm.training.alt_sharpness"), chart=chart, y_scale="log",
+    )  # fmt: skip
 
 
 def ending(name: str, run: core.Run, rate: float) -> str:
@@ -253,16 +270,18 @@ def surface(config: core.SurfaceConfig) -> None:
 
 def sweep(config: core.SweepConfig) -> None:
     """Which rates train which network; and what standardizing the inputs leaves of it."""
-    if not jobs.ready_all(core.ROW, core.rows(config)):
+    rows = core.rows(config)
+    if not jobs.ready_all(core.ROW, rows, partial(growing, [row.variant for row in rows])):
         return
     result = lab.compute(core.sweep, config)
+    draw_map(lab.chart, result.table, t("batchnorm.sweep.alt_map"))
     left, right = st.columns(2)
     with left:
         lab.chart(
-            charts.heatmap, result.table, x="rate", y="variant", value="loss",
-            x_title=t("batchnorm.sweep.rate"), y_title=t("batchnorm.sweep.variant"),
-            value_title=t("batchnorm.sweep.loss"), domain=(-2.0, 1.0), near=True,
-            names=series(result.table["variant"]), alt=t("batchnorm.sweep.alt_map"),
+            charts.lines, result.curves, x="rate", y="loss", series="curve",
+            names=series(result.curves["curve"]), band=("low", "high"), x_scale="log",
+            y_scale="log", x_title=t("batchnorm.sweep.rate"),
+            y_title=t("batchnorm.sweep.final"), alt=t("batchnorm.sweep.alt_curves"),
         )  # fmt: skip
     with right:
         lab.chart(
@@ -280,6 +299,23 @@ def sweep(config: core.SweepConfig) -> None:
             batch=pretty(result.widest["batch-before"]),
         )
     )
+
+
+def growing(variants: Sequence[str], curves: Curves) -> None:
+    """The map while its rows are made beside each other."""
+    table = core.growing(dict(zip(variants, curves, strict=True)))
+    done = sum(map(len, curves))
+    draw_map(lab.live, table, t("batchnorm.sweep.alt_live", done=done))
+
+
+def draw_map(chart: Chart, table: Any, alt: str) -> None:
+    """Final losses over rate and normalization, on a scale that does not move."""
+    chart(
+        charts.heatmap, table, x="rate", y="variant", value="loss",
+        x_title=t("batchnorm.sweep.rate"), y_title=t("batchnorm.sweep.variant"),
+        value_title=t("batchnorm.sweep.loss"), domain=(-2.0, 1.0), near=True,
+        names=series(table["variant"]), alt=alt,
+    )  # fmt: skip
 
 
 def shift(config: core.NoiseConfig) -> None:

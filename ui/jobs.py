@@ -21,6 +21,7 @@ from ui.numbers import pretty
 EVERY = 0.5  # seconds between two looks at the running jobs, at least
 EVERY_CURVE = 1.0  # the same where a curve is drawn, which takes a browser a tenth of a second
 LOOKS = 20  # of all open pages together, a second at most
+FEW = 4  # jobs of one picture that are told one by one
 METRICS = 3  # of a training that are said beside its progress; a task names the telling ones first
 BETWEEN = 0.1  # seconds between two pages that are drawn again
 _RUNNING = "_running"  # keys of the jobs that ran when the page was drawn
@@ -96,10 +97,34 @@ def _train_together(
     """Each job's progress; the curves together if there is a way, else that of a job alone."""
     if draw:
         draw([_curve(task, config) for config in configs])
+    if len(running) > FEW:
+        _sum_up(running, place)
+        return
     for job in running:
         if len(running) > 1:
             st.caption(cards.title(job.task.name, job.settings))
         _progress(job, place, with_curve=draw is None and len(running) == 1)
+
+
+def _sum_up(running: Sequence[Job], place: str) -> None:
+    """Many jobs as one: how far they are on the whole, and a way to stop them all."""
+    begun = sum(job.report is not None for job in running)
+    share = sum(job.progress for job in running) / len(running)
+    st.progress(share, text=t("models.many", count=len(running), begun=begun))
+    st.button(
+        t("models.cancel_all"),
+        icon=":material/stop:",
+        type="tertiary",
+        key=f"_cancel_all.{place}.{running[0].task.name}",
+        disabled=all(job.stopping for job in running),
+        on_click=_cancel_all,
+        args=(running,),
+    )
+
+
+def _cancel_all(running: Sequence[Job]) -> None:
+    for job in running:
+        job.cancel()
 
 
 def _curve(task: Task, config: Config) -> Curve:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from core.batchnorm.data import DATA
 from core.batchnorm.networks import ACTIVATIONS, PLACEMENTS, STARTS
-from core.batchnorm.norms import NORMS
+from core.batchnorm.norms import NORMS, REFUSED_ALONE
 from core.batchnorm.training import TRAINING, TrainConfig
 from core.knobs import Choice, Config, Range
 from core.runs import trained
@@ -33,7 +33,12 @@ SHIPPED: dict[str, TrainConfig] = {
 REPEATED = ("none-0.1", "none-0.3", "batch-0.1", "batch-0.3", "noisy")  # ship from three seeds
 SEEDS = 3
 AT_START = ("loss", "accuracy", "sharpness", "lowest", "highest", "distance", "smoothness")
-SIZES = {"16": 16, "64": 64, "256": 256, "all": 4000}
+Points = Sequence[Mapping[str, int | float]]  # a training's metrics, snapshot by snapshot
+SIZES = {"1": 1, "4": 4, "16": 16, "64": 64, "256": 256, "all": 4000}
+
+
+class OneSample(ValueError):
+    """Nothing would be left of a batch of one."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +62,15 @@ class CompareConfig(Config):
     def trainings(self) -> Mapping[str, TrainConfig]:
         """Both trainings: "plain" and "normalized".
 
-        Raises ValueError where normalization, network and data do not fit together.
+        Raises ValueError where normalization, network and data do not fit together, and OneSample
+        where the batch is a single vector, which equals its own mean.
         """
         if self.net == "cnn" and self.data == "synthetic":
             raise ValueError("net is 'cnn', but the synthetic data are no images")
         if self.net == "mlp" and self.norm == "instance":
             raise ValueError("norm is 'instance', but a vector has one number a channel")
+        if self.net == "mlp" and self.norm in REFUSED_ALONE and self.batch_size == "1":
+            raise OneSample(f"batch_size is 1, but must be at least 2 where norm is {self.norm!r}")
         own = TrainConfig(
             data=self.data, net=self.net, norm=self.norm, placement=self.placement,
             activation=self.activation, start=self.start, standardized=self.standardized,
@@ -118,11 +126,9 @@ def compared(cards: Mapping[str, Mapping[str, Any]], rate: float) -> Compare:
     points = {name: curve(card) for name, card in cards.items()}
     losses = in_step({name: rows["loss"] for name, rows in points.items()}, "loss")
     sharpness = in_step({name: rows["sharpness"] for name, rows in points.items()}, "value")
-    steps = losses["step"].unique()
-    edge = pd.DataFrame({"step": steps, "curve": "edge", "value": 2 / rate})
     return Compare(
         losses=losses,
-        sharpness=pd.concat([sharpness, edge], ignore_index=True),
+        sharpness=_with_edge(sharpness, rate),
         updates=pd.concat([_updates(name, rows) for name, rows in points.items()]),
         landscape=pd.concat([_landscape(name, rows) for name, rows in points.items()]),
         runs={name: _run(card, points[name]) for name, card in cards.items()},
@@ -147,10 +153,28 @@ def in_step(curves: Mapping[str, pd.Series], value: str) -> pd.DataFrame:
     return table.melt("step", var_name="curve", value_name=value)
 
 
-def live(points: Mapping[str, Sequence[Mapping[str, float]]]) -> pd.DataFrame:
-    """The losses of trainings that still run: step, curve, loss."""
-    rows = {name: pd.DataFrame(list(part)) for name, part in points.items() if part}
-    return in_step({name: part.set_index("step")["loss"] for name, part in rows.items()}, "loss")
+@dataclass(frozen=True)
+class Live:
+    """What is known of trainings that still run."""
+
+    losses: pd.DataFrame  # step, curve, loss
+    sharpness: pd.DataFrame  # step, curve, value; "edge" is 2/rate
+
+
+def live(points: Mapping[str, Points], rate: float) -> Live:
+    """Curves as far as they are; one that has not begun has none."""
+    rows = {
+        name: pd.DataFrame(list(part)).set_index("step") for name, part in points.items() if part
+    }
+    losses = in_step({name: part["loss"] for name, part in rows.items()}, "loss")
+    sharpness = in_step({name: part["sharpness"] for name, part in rows.items()}, "value")
+    return Live(losses, _with_edge(sharpness, rate))
+
+
+def _with_edge(sharpness: pd.DataFrame, rate: float) -> pd.DataFrame:
+    """The largest eigenvalues with the edge of stability beside them."""
+    edge = pd.DataFrame({"step": sharpness["step"].unique(), "curve": "edge", "value": 2 / rate})
+    return pd.concat([sharpness, edge], ignore_index=True)
 
 
 def _updates(name: str, rows: pd.DataFrame) -> pd.DataFrame:

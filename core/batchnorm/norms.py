@@ -16,6 +16,7 @@ OVER_BATCH = ("batch", "center", "rms")
 WITHIN_SAMPLE = ("layer", "group", "instance", "rms-norm")
 NORMS = ("none", *OVER_BATCH, *WITHIN_SAMPLE)
 GROUPS = 4
+REFUSED_ALONE = ("batch", "center")  # a single vector minus its own mean is nothing
 
 
 def statistics(
@@ -124,7 +125,7 @@ class Normalization(nn.Module):
         if self.norm == "instance" and x.ndim == 2:
             raise ValueError("instance normalization of a vector: each channel has one number")
         alone = x.numel() == self.channels
-        if self.norm in ("batch", "center") and self.training and alone:
+        if self.norm in REFUSED_ALONE and self.training and alone:
             raise ValueError(
                 "batch size is 1, but must be at least 2: a single sample equals its own mean, so "
                 "normalization over the batch would leave nothing of it"

@@ -10,13 +10,12 @@ Source: https://kexue.fm/archives/6992, section 2.5.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
 from typing import Annotated
 
-import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
@@ -47,6 +46,8 @@ VARIANTS: Mapping[str, tuple[str, str]] = {
     "rms-norm-after": ("rms-norm", "after"),
     "group-after": ("group", "after"),
 }
+CURVES = ("none", "center-before", "rms-before", "batch-before", "batch-after")
+LEAST = 1e-3  # nats that are drawn: an interval may reach below 0
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ class Sweep:
     """Final losses in nats, a mean over the seeds that did not diverge at all."""
 
     table: pd.DataFrame  # rate, variant, loss (log10, DIVERGED where any seed did), diverged: count
+    curves: pd.DataFrame  # rate, curve, loss, low, high: two standard errors; a gap if one diverged
     best: pd.DataFrame  # variant, loss, low, high: two standard errors, rate; raw beside standard
     gap: float  # after over before, best losses of batch normalization
     widest: dict[str, float]  # the largest rate that trains, by variant
@@ -148,6 +150,7 @@ def sweep(config: SweepConfig) -> Sweep:
     batch = {side: best_loss(found[f"batch-{side}"]) for side in ("before", "after")}
     return Sweep(
         table=table,
+        curves=pd.concat([_curve(name, found[name]) for name in CURVES], ignore_index=True),
         best=pd.DataFrame(best),
         gap=batch["after"] / batch["before"],
         widest={name: widest(kept) for name, kept in found.items()},
@@ -178,24 +181,48 @@ def widest(found: Tensor) -> float:
     return RATES[int(good[-1])] if len(good) else 0.0
 
 
+def growing(points: Mapping[str, Sequence[Mapping[str, int | float]]]) -> pd.DataFrame:
+    """The map while its rows are made, from their losses so far; NaN where seeds are missing."""
+    cells = []
+    for name, part in points.items():
+        found = torch.full((len(CELLS),), math.nan, dtype=torch.float64)
+        found[: len(part)] = torch.tensor([_uncut(point["loss"]) for point in part])
+        cells.append(_cells(name, found.reshape(len(RATES), SEEDS)))
+    return pd.concat(cells, ignore_index=True)
+
+
+def _uncut(loss: float) -> float:
+    return loss if loss < LIMIT else math.inf
+
+
 def _cells(name: str, found: Tensor) -> pd.DataFrame:
-    mean = found.mean(1)
-    logs = torch.where(mean.isfinite(), mean.log10(), DIVERGED).clamp(max=DIVERGED)
+    logs = found.mean(1).log10().clamp(max=DIVERGED)
     return pd.DataFrame(
         {
             "rate": [f"{rate:g}" for rate in RATES],
             "variant": name,
             "loss": logs.numpy(),
-            "diverged": (~found.isfinite()).sum(1).numpy(),
+            "diverged": found.isinf().sum(1).numpy(),
         }
     )
 
 
+def _curve(name: str, found: Tensor) -> pd.DataFrame:
+    kept = found.where(found.isfinite(), math.nan)
+    mean, low, high = (part.clamp(min=LEAST).numpy() for part in _interval(kept))
+    return pd.DataFrame({"rate": RATES, "curve": name, "loss": mean, "low": low, "high": high})
+
+
 def _best(name: str, found: Tensor, inputs: str) -> dict[str, object]:
     at = int(found.mean(1).argmin())
-    mean, error = float(found[at].mean()), float(found[at].std() / np.sqrt(SEEDS))
-    low, high = mean - 2 * error, mean + 2 * error
+    mean, low, high = (float(part[at]) for part in _interval(found))
     return {
         "variant": name, "inputs": inputs, "loss": mean, "low": low, "high": high,
         "rate": RATES[at],
     }  # fmt: skip
+
+
+def _interval(found: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Of every row: the mean over the seeds, and two standard errors below and above it."""
+    mean, error = found.mean(1), found.std(1) / math.sqrt(SEEDS)
+    return mean, mean - 2 * error, mean + 2 * error

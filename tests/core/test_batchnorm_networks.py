@@ -5,6 +5,7 @@ from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
@@ -18,8 +19,8 @@ from core.batchnorm.compare import compared, curve
 from core.batchnorm.curvature import VARIANTS
 from core.batchnorm.norms import OVER_BATCH
 from core.batchnorm.surface import losses as surface_losses
-from core.batchnorm.sweep import CELLS, best_loss, widest
-from core.batchnorm.training import MOST, quiet
+from core.batchnorm.sweep import CELLS, best_loss, losses, widest
+from core.batchnorm.training import LIMIT, MOST, quiet
 from core.numerics import Diverged
 
 
@@ -339,6 +340,67 @@ def test_best_and_widest_read_the_table_of_losses() -> None:
     found = torch.tensor([[0.5, 0.5], [0.1, 0.3], [0.2, 0.7], [math.inf, 0.1]])
     assert best_loss(found) == pytest.approx(0.2)
     assert widest(found) == 0.03
+
+
+def test_curves_over_the_rate_are_the_losses_with_two_standard_errors() -> None:
+    config = core.SweepConfig("tanh")
+    curves = core.sweep(config).curves.set_index(["curve", "rate"])
+    every = core.learning_rate_sweep(config).set_index(["variant", "rate"])["loss"]
+    for name, rate in curves.index:
+        found, row = every[name, rate].to_numpy(), curves.loc[(name, rate)]
+        if math.inf in found:
+            assert row.isna().all()
+            continue
+        error = 2 * found.std(ddof=1) / math.sqrt(len(found))
+        drawn = [found.mean(), max(found.mean() - error, 1e-3), found.mean() + error]
+        assert row[["loss", "low", "high"]].tolist() == pytest.approx(drawn)
+
+
+def test_a_map_that_grows_has_its_cells_where_they_will_be() -> None:
+    config = core.SweepConfig("tanh")
+    whole = core.sweep(config).table
+    points = {
+        row.variant: [
+            {"step": k, "loss": min(loss, LIMIT)}
+            for k, loss in enumerate(losses(row).flatten().tolist(), 1)
+        ]
+        for row in core.rows(config)
+    }
+    pd.testing.assert_frame_equal(core.growing(points), whole)
+    points["none"] = points["none"][:7]  # two rates whole, and one of three seeds
+    points["group-after"] = []
+    part = core.growing(points).set_index(["variant", "rate"])["loss"]
+    known = whole.set_index(["variant", "rate"])["loss"]
+    assert part["none"].isna().tolist() == [False] * 2 + [True] * 5
+    assert part["group-after"].isna().all()
+    assert part["none"].iloc[:2].tolist() == known["none"].iloc[:2].tolist()
+    assert part["batch-after"].equals(known["batch-after"])
+
+
+def test_trainings_that_run_are_drawn_as_far_as_they_are() -> None:
+    points = [
+        {"step": 5, "loss": 2.0, "sharpness": 3.0},
+        {"step": 10, "loss": 1.5, "sharpness": 4.0},
+    ]
+    found = core.live({"plain": points, "normalized": points[:1]}, 0.5)
+    by_step = found.losses.set_index(["curve", "step"])["loss"]
+    assert by_step["plain"].tolist() == [2.0, 1.5]
+    assert by_step["normalized"].dropna().tolist() == [2.0]
+    sharpness = found.sharpness.set_index(["curve", "step"])["value"]
+    assert sharpness["plain"].tolist() == [3.0, 4.0]
+    assert sharpness["edge"].tolist() == [4.0, 4.0]
+    assert set(core.live({"plain": points, "normalized": []}, 0.5).losses["curve"]) == {"plain"}
+
+
+@pytest.mark.parametrize("norm", core.NORMS[1:])
+def test_a_batch_of_one_is_refused_where_nothing_would_be_left(norm: str) -> None:
+    net = "cnn" if norm == "instance" else "mlp"
+    config = core.CompareConfig(norm=norm, net=net, batch_size="1")
+    if norm in ("batch", "center"):
+        with pytest.raises(core.OneSample, match="batch_size is 1, but must be at least 2"):
+            _ = config.trainings
+        config = replace(config, net="cnn")  # many places of one image
+    assert config.trainings["normalized"].batch_size == 1
 
 
 def test_the_default_pair_ships_and_shows_what_the_notice_says() -> None:

@@ -18,7 +18,7 @@ opened = partial(linked, SLUG)
 # The first chart of each panel, counted over the page.
 FIRST = {
     "valley": 0, "scales": 2, "training": 4, "curvature": 10, "surface": 12, "sweep": 16,
-    "shift": 18, "batches": 20,
+    "shift": 19, "batches": 21,
 }  # fmt: skip
 
 
@@ -60,6 +60,12 @@ def test_what_does_not_fit_or_is_not_here_is_said_and_the_default_is_drawn() -> 
     assert "instance normalization has nothing to average" in page.warning[0].value
     assert widget(page, "_train.batchnorm.row")
     assert len(charts(page)) == 21
+
+
+def test_a_batch_of_one_is_refused_with_the_reason() -> None:
+    page = opened(training__batch_size="1")
+    assert not page.exception
+    assert "A batch of one equals its own mean" in page.warning[0].value
 
 
 def test_a_pair_that_nobody_has_trained_is_offered_beside_the_default() -> None:

@@ -253,6 +253,20 @@ def test_a_heatmap_of_words_keeps_their_order() -> None:
     assert encoding["color"]["scale"]["reverse"]
 
 
+@pytest.mark.parametrize(("count", "height"), [(3, 360), (12, 408)])
+def test_rows_with_words_have_room(count: int, height: int) -> None:
+    codes = [f"c{k}" for k in range(count)]
+    table = pd.DataFrame({"a": ["x"] * count, "b": codes, "c": [0.5] * count})
+    names = {code: code.upper() for code in codes}
+    titles = {"x_title": "x", "y_title": "y"}
+    grid = charts.heatmap(
+        table, x="a", y="b", value="c", value_title="v", domain=(0, 1), names=names, **titles
+    )
+    assert grid.spec["layer"][0]["encoding"]["y"]["scale"]["domain"] == codes
+    ranks = charts.ranked(table, x="c", y="b", names=names, **titles)
+    assert grid.spec["height"] == ranks.spec["height"] == height
+
+
 @pytest.mark.parametrize("kind", ["bars", "histogram", "intervals"])
 def test_every_other_verb_draws_a_valid_chart(kind: str) -> None:
     table = pd.DataFrame({"a": [1.0, 2.0], "b": [2.0, 3.0], "c": [4.0, 5.0], "code": ["p", "q"]})

@@ -1,4 +1,4 @@
-"""A server that trains nothing says so, and one that has enough to do takes no more."""
+"""A server that trains nothing says so, a busy one takes no more, many jobs are told as one."""
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -46,3 +46,25 @@ def test_more_jobs_than_the_limit_are_refused_and_the_panel_says_why(
     assert not page.exception
     assert any("Too many trainings" in text.value for text in page.markdown)
     assert page.button
+
+
+MANY = """
+from core.gelu import NETWORK, TrainConfig
+from ui import jobs
+jobs.ready_all(NETWORK, [TrainConfig(depth=16, seed=seed) for seed in range(90, 95)])
+"""
+
+
+def test_many_jobs_of_a_picture_are_told_as_one_and_stopped_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waiting = [Job(NETWORK, TrainConfig(depth=16, seed=seed)) for seed in range(90, 95)]
+    for job in waiting:
+        monkeypatch.setitem(jobs._jobs, job.key, job)
+    page = AppTest.from_string(MANY, default_timeout=60).run()
+    assert not page.exception
+    (bar,) = page.get("progress")
+    assert bar.proto.text == "5 trainings to go, 0 of them have begun"
+    (stop,) = page.button
+    stop.click().run()
+    assert not any(job.active and not job.stopping for job in waiting)

@@ -21,6 +21,7 @@ from ui.charts.parts import (
     color_of,
     filled,
     framed,
+    height_of,
     kept,
     number,
     pairs,
@@ -283,7 +284,7 @@ def _ranked(
     across = alt.X(
         x, type="quantitative", title=x_title, axis=axis, scale=scale_of("linear", x_domain)
     )
-    height = max(HEIGHT, 60 + 24 * (len(names) + len(series_names)))
+    height = height_of(names)
     tip = [alt.Tooltip(y, type="nominal", title=y_title), number(x, x_title)]
     base = alt.Chart(alt.NamedData("table")).encode(up, tooltip=tip)
     dots = base.mark_point(filled=True, size=80, opacity=1).encode(

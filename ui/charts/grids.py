@@ -13,6 +13,7 @@ from ui.charts.parts import (
     Figure,
     filled,
     framed,
+    height_of,
     kept,
     number,
     pairs,
@@ -45,7 +46,9 @@ def heatmap(
     codes on the y axis.
     """
     words = not pd.api.types.is_numeric_dtype(table[x])
-    how = (near, signed, height, words, pairs(names))
+    # Where rows have names, a row or column without any value keeps its place.
+    listed = tuple(tuple(table[axis].unique().tolist()) for axis in (x, y)) if names else ((), ())
+    how = (near, signed, height, words, pairs(names), listed)
     spec = _heatmap(x, y, value, x_title, y_title, value_title, *how)
     return Figure(filled(spec, {SHADE: domain}), {"table": table})
 
@@ -90,21 +93,28 @@ def image_grid(
 @kept
 def _heatmap(
     x: str, y: str, value: str, x_title: str, y_title: str, value_title: str, near: bool,
-    signed: bool, height: int, words: bool, names: tuple,
+    signed: bool, height: int, words: bool, names: tuple, listed: tuple[tuple, tuple],
 ) -> dict[str, Any]:  # fmt: skip
     # Numbers by themselves: so the place of a cell that has no value stays.
     order: Any = None if words else alt.EncodingSortField(x, op="min")
     slant: Any = alt.ExprRef("width < 48 * domain('x').length ? -60 : 0") if words else 0
-    across = alt.X(x, type="ordinal", title=x_title, sort=order, axis=alt.Axis(labelAngle=slant))
+    columns, rows = (alt.Scale(domain=list(p)) if p else alt.Undefined for p in listed)
+    across = alt.X(
+        x, type="ordinal", title=x_title, sort=order, axis=alt.Axis(labelAngle=slant), scale=columns
+    )
     word = f"({json.dumps(dict(names))})[datum.label]" if names else "datum.label"
     side = alt.Axis(labelExpr=word, labelOverlap=not (words or names), labelLimit=190)
-    up = alt.Y(y, type="ordinal", title=y_title, sort=None if words else "descending", axis=side)
+    up = alt.Y(
+        y, type="ordinal", title=y_title, sort=None if words else "descending", axis=side,
+        scale=rows,
+    )  # fmt: skip
     shade = shade_of(value, value_title, near, signed)
     pair = [alt.Tooltip(n, type="nominal", title=s) for n, s in ((y, y_title), (x, x_title))]
     tip = pair if words else [number(x, x_title), number(y, y_title)]
     cells = alt.Chart(alt.NamedData("table")).mark_rect()
     told = [*tip, number(value, value_title)]
-    return framed(cells.encode(across, up, shade, tooltip=told), height=height)
+    shape = cells.encode(across, up, shade, tooltip=told)
+    return framed(shape, height=max(height, height_of(names)))
 
 
 @kept

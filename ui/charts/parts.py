@@ -15,6 +15,8 @@ from ui.catalogue import cells
 from ui.charts.palette import BLUE, COLORS, PALETTE
 
 HEIGHT = 360
+ROW = 24  # of a picture with a word a row
+AROUND = 120  # legend, axis and title of such a picture
 INK = "luminance(background) < 0.2 ? '#e4e2dc' : '#22262b'"  # of words on either theme
 ScaleKind = Literal["linear", "log", "symlog"]
 Domain = tuple[float, float]
@@ -91,6 +93,11 @@ def filled(node: Any, domains: Mapping[str, Domain | None]) -> Any:
     holder = node[0] if len(node) == 1 else None
     domain = domains.get(holder) if isinstance(holder, str) else None
     return list(domain) if domain else [filled(item, domains) for item in node]
+
+
+def height_of(names: tuple) -> int:
+    """Room for a word a row."""
+    return max(HEIGHT, ROW * len(names) + AROUND)
 
 
 def bare(spec: Mapping[str, Any], height: int) -> dict[str, Any]:
