@@ -28,7 +28,7 @@ def title(task: str, settings: Mapping[str, Any]) -> str:
         return f"`{task}`"
     topic, usual = task.partition(".")[0], asdict(training.task(task).config())
     named = [
-        f"{setting(task, name)} {_said(topic, value)}"
+        f"{setting(task, name)} {_said(task, value)}"
         for name, value in settings.items()
         if value != usual.get(name)
     ]
@@ -38,12 +38,11 @@ def title(task: str, settings: Mapping[str, Any]) -> str:
 
 def settings(task: str, config: Config) -> str:
     """Everything that decides a model's weights, seed included, in one line."""
-    topic, values = task.partition(".")[0], asdict(config)
-    named = [f"{setting(task, name)} {_said(topic, value)}" for name, value in values.items()]
+    named = [f"{setting(task, name)} {_said(task, v)}" for name, v in asdict(config).items()]
     return f"{t(key(task, 'name'))}: {', '.join(named)}"
 
 
-def _said(topic: str, value: Any) -> str:
+def _said(task: str, value: Any) -> str:
     """A setting's value, an option by the topic's word for it.
 
     Another text may be some reader's own, and every reader sees it.
@@ -52,7 +51,7 @@ def _said(topic: str, value: Any) -> str:
         return f"{value:g}"
     if not isinstance(value, str):
         return str(value)
-    option = f"{topic}.options.{value}"
+    option = f"{task.partition('.')[0]}.options.{value}"
     return t(option) if has(option) else lab.quoted(value)
 
 
@@ -149,7 +148,8 @@ def _how_it_was_made(card: Card) -> None:
     meta, task = card.meta, card.meta["task"]
     left, right = st.columns(2)
     with left:
-        _rows("settings", {setting(task, name): _said(v) for name, v in meta["config"].items()})
+        said = {setting(task, name): _said(task, v) for name, v in meta["config"].items()}
+        _rows("settings", said)
     with right:
         _rows(
             "found",
