@@ -29,7 +29,7 @@ def title(task: str, settings: Mapping[str, Any]) -> str:
         return f"`{task}`"
     topic, usual = task.partition(".")[0], asdict(training.task(task).config())
     named = [
-        f"{setting(task, name)} {_said(topic, value)}"
+        f"{setting(task, name)} {_said(task, value)}"
         for name, value in settings.items()
         if value != usual.get(name)
     ]
@@ -39,12 +39,11 @@ def title(task: str, settings: Mapping[str, Any]) -> str:
 
 def settings(task: str, config: Config) -> str:
     """Everything that decides a model's weights, seed included, in one line."""
-    topic, values = task.partition(".")[0], asdict(config)
-    named = [f"{setting(task, name)} {_said(topic, value)}" for name, value in values.items()]
+    named = [f"{setting(task, name)} {_said(task, v)}" for name, v in asdict(config).items()]
     return f"{t(key(task, 'name'))}: {', '.join(named)}"
 
 
-def _said(topic: str, value: Any) -> str:
+def _said(task: str, value: Any) -> str:
     """A setting's value, an option by the topic's word for it.
 
     Another text may be some reader's own, and every reader sees it.
@@ -53,7 +52,7 @@ def _said(topic: str, value: Any) -> str:
         return f"{value:g}"
     if not isinstance(value, str):
         return str(value)
-    option = f"{topic}.options.{value}"
+    option = f"{task.partition('.')[0]}.options.{value}"
     return t(option) if has(option) else lab.quoted(value)
 
 

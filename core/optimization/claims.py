@@ -55,7 +55,8 @@ def mismatch(seed: int) -> Evidence:
     standard errors above 0, FAILS if for none, else CONDITIONAL. The details have the share of
     stretches of the shipped runs in which one loss falls and the other rises, too.
     """
-    details, sure = {}, []
+    details: dict[str, float] = {}
+    sure = []
     for name in MODELS:
         config = MetricConfig(name)
         costs = np.array([cost_of_choice(config, RUNS * seed + run) for run in range(RUNS)])

@@ -154,6 +154,29 @@ def test_dragging_moves_the_curve_without_a_run_and_release_reports_once(
     expect(page.get_by_text(re.compile(r", 0\.0 % above the least"))).to_be_visible()
 
 
+def test_a_way_drawn_on_the_map_outlives_its_release_and_is_the_one_that_is_played(
+    server: Server, visit: Open
+) -> None:
+    page = visit(f"{server.url}/vae#walk")
+    sheet = page.get_by_role("img", name=EN["vae.walk.map"])
+    sheet.scroll_into_view_if_needed()
+    box = sheet.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 60, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 260, box["y"] + 60, steps=10)
+    page.mouse.up()
+    page.wait_for_function("() => location.search.includes('vae.walk.x=')")
+    settled(page)
+    way = page.locator("polyline.way")
+    points = way.get_attribute("points")
+    assert points is not None
+    assert len(points.split()) >= 10
+    page.get_by_role("button", name=EN["vae.walk.play"]).click()
+    expect(page.get_by_role("button", name=EN["vae.walk.stop"])).to_be_visible()
+    expect(way).to_have_attribute("points", points)  # not the circle that stands in for none
+
+
 def test_sliding_alpha_moves_the_mean_without_a_run_and_release_reports_once(
     server: Server, visit: Open
 ) -> None:

@@ -58,7 +58,7 @@ def test_a_formula_without_a_density_is_answered_in_a_sentence(formula: str, sai
     page = opened(density__landscape="own", density__formula=formula, race__shown=20)
     assert not page.exception
     assert said in page.error[0].value
-    assert len(charts(page)) == 13
+    assert len(charts(page)) == 14
 
 
 def test_an_indefinite_hessian_is_answered_in_a_sentence() -> None:
@@ -70,7 +70,7 @@ def test_an_indefinite_hessian_is_answered_in_a_sentence() -> None:
 def test_a_training_that_nobody_has_run_is_offered_beside_what_ships() -> None:
     page = opened(metric__seed=7)
     assert widget(page, "_train.optimization.metric")
-    assert len(charts(page)) == 13
+    assert len(charts(page)) == 14
 
 
 def test_every_panel_hands_out_a_script_that_makes_its_figures_again(tmp_path: Path) -> None:
