@@ -28,7 +28,8 @@ from core.topics import TOPICS, built
 RESULTS = ROOT / "benchmarks" / "results" / "load.json"
 TOPIC_PAGES = [topic.slug for topic in TOPICS if built(topic.slug)]
 PAGES = [*TOPIC_PAGES, "", "claims", "models"]  # "": home
-TRAINING_PAGE, TRAINING_QUERY = "gelu", "gelu.drift.depth=16&gelu.drift.seed={seed}"
+TRAINING_PAGE, TRAINING_QUERY = "gelu", "gelu.drift.depth={depth}&gelu.drift.seed={seed}"
+UNTRAINED = [(depth, seed) for seed in range(3, 10) for depth in (16, 8, 4, 2)]  # none ships
 ASK_EVERY = 60.0  # seconds between two trainings that a reader asks for
 SCROLLS, LEAVES = 0.3, 0.03  # how often a reader scrolls on, and goes to another page
 SAMPLE = 2.0  # seconds between two looks at the memory
@@ -56,7 +57,7 @@ class Visitor:
     reader: Reader
     page: str
     rng: random.Random
-    trains: bool
+    wanted: list[tuple[int, int]]  # networks that this reader has trained, one after the other
     asked: float = -ASK_EVERY
 
     async def visit(self, seconds: float, seen: Seen) -> None:
@@ -70,9 +71,9 @@ class Visitor:
             seen.lost.append(str(lost))
 
     async def _act(self, seen: Seen) -> None:
-        if self.trains and time.monotonic() - self.asked > ASK_EVERY:
+        if self.wanted and time.monotonic() - self.asked > ASK_EVERY:
             return await self._ask_for_a_training(seen)
-        if not self.trains and self.rng.random() < LEAVES:
+        if not self.wanted and self.rng.random() < LEAVES:
             self.page = self.rng.choice(PAGES)
             seen.openings.append((await self.reader.open(self.page)).seconds)
             return None
@@ -90,7 +91,8 @@ class Visitor:
         return any_control(self.reader, self.page, self.rng)
 
     async def _ask_for_a_training(self, seen: Seen) -> None:
-        query = TRAINING_QUERY.format(seed=self.rng.randrange(4, 100))
+        depth, seed = self.wanted.pop()
+        query = TRAINING_QUERY.format(depth=depth, seed=seed)
         await self.reader.open("")  # only who comes from elsewhere has followed the link
         await self.reader.open(self.page, query)
         if buttons := keyed(self.reader, "_train."):
@@ -117,7 +119,7 @@ async def crowd(server: Server, readers: int, training: int, seconds: float, see
                 reader,
                 TRAINING_PAGE if i < training else PAGES[i % len(PAGES)],
                 random.Random(f"load.{i}"),
-                i < training,
+                UNTRAINED[i::training] if i < training else [],
             )
             for i, reader in enumerate(sessions)
         ]

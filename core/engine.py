@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 IDLE = 300.0  # seconds without a job after which the local cluster ends
+HUNG = 60.0  # seconds without a sign of life after which a worker is replaced
 
 _lock = threading.Lock()
 _client: "Client | None" = None
@@ -102,7 +103,7 @@ def _local() -> Any:
     return SubprocessCluster(
         n_workers=int(os.environ.get("LAB_WORKERS", "1")),
         threads_per_worker=1,
-        scheduler_kwargs={**preload, "dashboard": False},
+        scheduler_kwargs={**preload, "dashboard": False, "worker_ttl": HUNG},
         worker_kwargs={
             **preload,
             "preload_nanny": preload["preload"],

@@ -3,8 +3,9 @@
     python scripts/faults.py [--only NAME] [--out docs/FAULTS.md]
 
 Each fault is a real one: processes are killed with SIGKILL, the disk is a full tmpfs (which needs
-`unshare`), the store is read-only, a worker is stopped with SIGSTOP. Only the clock stays: a model
-is given the date that it would have after a jump back. A server and a store of its own; minutes.
+`unshare`), the store is read-only, a worker is stopped with SIGSTOP. The clock is moved for the
+server and all that it starts, by a library put before the C library (which needs a C compiler); the
+files keep the dates of the machine. A server and a store of its own; ten minutes.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import asyncio
 import contextlib
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -37,8 +39,7 @@ KEY = "gelu/00"
 HEAD = """# Faults
 
 Each was brought about by `python scripts/faults.py`, whose lines these are; run it again to see for
-yourself. {cores} cores, {date}. Not tried: a worker that hangs for good, and a clock that is really
-moved.
+yourself. {cores} cores, {date}.
 
 | fault | what was seen | as it should be |
 | --- | --- | --- |
@@ -187,6 +188,78 @@ def clock_jumps(folder: Path) -> Outcome:
     )
 
 
+CLOCK = r"""
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+static long jump(void) {
+    long seconds = 0;
+    FILE *file = fopen(getenv("CLOCK_JUMP"), "r");
+    if (file) { if (fscanf(file, "%ld", &seconds) != 1) seconds = 0; fclose(file); }
+    return seconds;
+}
+int clock_gettime(clockid_t id, struct timespec *now) {
+    int failed = syscall(SYS_clock_gettime, id, now);
+    if (!failed && id == CLOCK_REALTIME) now->tv_sec += jump();
+    return failed;
+}
+time_t time(time_t *out) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (out) *out = now.tv_sec;
+    return now.tv_sec;
+}
+int gettimeofday(struct timeval *out, void *zone) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    out->tv_sec = now.tv_sec; out->tv_usec = now.tv_nsec / 1000;
+    return 0;
+}
+"""
+
+
+def clock_is_moved(folder: Path) -> Outcome:
+    """The server's clock jumps a day back, then a day ahead, while a training runs."""
+    library, jump = folder / "clock.so", folder / "jump"
+    (folder / "clock.c").write_text(CLOCK, encoding="utf-8")
+    command = ["cc", "-shared", "-fPIC", "-O1", "-o", str(library), str(folder / "clock.c")]
+    if shutil.which("cc") is None or subprocess.run(command, check=False).returncode:
+        return Outcome("not tried: this machine has no C compiler", None)
+    shelf = folder / "store"
+    moved = {"LD_PRELOAD": str(library), "CLOCK_JUMP": str(jump)}
+    with serving(LAB_STORE=str(shelf), **moved) as server:
+        answered, errors = asyncio.run(_move_the_clock(server.url, jump))
+        kept = _until(lambda: len(Store(shelf).keys()) == 1, 400)
+    seen = (
+        f"{answered} of 20 controls were answered, {errors} with an error; the training "
+        f"{'ended and its model is kept' if kept else 'did NOT end'}"
+    )
+    return Outcome(seen, answered == 20 and errors == 0 and kept)
+
+
+async def _move_the_clock(url: str, jump: Path) -> tuple[int, int]:
+    """Controls that were answered after the jumps, and exceptions that readers saw."""
+    answered, rng = 0, random.Random(0)
+    async with Reader(url) as trains, Reader(url) as reads:
+        await trains.open("gelu", "gelu.drift.depth=16&gelu.drift.seed=78")
+        await trains.move(keyed(trains, "_train.")[0], True)
+        await reads.open("gelu")
+        for day in (-86400, 86400):
+            await asyncio.sleep(5)
+            jump.write_text(str(day), encoding="utf-8")
+            for _ in range(10):
+                control = any_control(reads, "gelu", rng)
+                with contextlib.suppress(LostSession):
+                    await reads.move(control, another(control, rng))
+                    answered += 1
+        return answered, len(trains.exceptions) + len(reads.exceptions)
+
+
 STOPPED = """
 import os, sys, threading
 os.environ["LAB_STORE"] = sys.argv[1]
@@ -199,7 +272,7 @@ while job.report is None or job.report.done < 5:
 print("runs", flush=True)
 sys.stdin.readline()
 print(job.status, flush=True)
-job.result(300)
+job.result(600)
 print(job.status, flush=True)
 """
 
@@ -207,6 +280,11 @@ print(job.status, flush=True)
 def worker_hangs(folder: Path) -> Outcome:
     """SIGSTOP to the worker in the middle of a training, for ten seconds; then it goes on."""
     return _with_a_worker(folder, _pause)
+
+
+def worker_hangs_for_good(folder: Path) -> Outcome:
+    """SIGSTOP to the worker in the middle of a training; it never goes on."""
+    return _with_a_worker(folder, lambda worker: worker.suspend())
 
 
 def worker_is_killed(folder: Path) -> Outcome:
@@ -232,7 +310,7 @@ def _with_a_worker(folder: Path, disturb: Callable[[psutil.Process], None]) -> O
     disturb(worker)
     asker.stdin.write("\n")
     asker.stdin.flush()
-    said = asker.communicate(timeout=400)[0].split()
+    said = asker.communicate(timeout=700)[0].split()
     return Outcome(
         f"right after it the job was {said[0]}, in the end {said[-1]}", said[-1] == "done"
     )
@@ -246,7 +324,9 @@ FAULTS: dict[str, tuple[str, Callable[[Path], Outcome]]] = {
     "disk-full": ("the disk is full", disk_full),
     "read-only": ("the store is read-only", store_read_only),
     "clock": ("the clock jumps back: a model's date lies a year ahead", clock_jumps),
+    "clock-moved": ("the clock is moved a day back, then a day ahead", clock_is_moved),
     "worker-hangs": ("a worker hangs for ten seconds", worker_hangs),
+    "worker-hangs-for-good": ("a worker hangs for good", worker_hangs_for_good),
     "worker-killed": ("a worker is killed", worker_is_killed),
 }
 

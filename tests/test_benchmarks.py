@@ -8,6 +8,8 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from benchmarks import attention, load, scaling
 from benchmarks.figures import Figure, Target, summarize, table
 from benchmarks.readers import Answer, Reader, read
+from core.gelu import NETWORK, NetworkConfig
+from core.library import SHIPPED
 
 
 def drawn(fragment: str = "panel") -> ForwardMsg:
@@ -74,6 +76,13 @@ def test_streamlit_reads_back_the_rerun_of_a_moved_control() -> None:
     (widget,) = state.widget_states.widgets
     assert widget.id == control.id
     assert list(widget.double_array_value.data) == [5.5]
+
+
+def test_readers_who_train_ask_for_what_their_panel_takes_and_nobody_has() -> None:
+    wanted = [NetworkConfig(depth=str(depth), seed=seed) for depth, seed in load.UNTRAINED]
+    keys = {NETWORK.key(config.training) for config in wanted}
+    assert len(keys) == len(wanted)
+    assert not any(SHIPPED.card(key) for key in keys)
 
 
 def test_an_exception_on_the_page_is_an_error() -> None:

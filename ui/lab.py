@@ -1,9 +1,11 @@
 """The verbs of a page: header, panel, player, chart, formula, claims, source, take_away."""
 
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
-from functools import cache, partial
+from functools import cache, partial, wraps
+from threading import BoundedSemaphore
 from typing import Any
 
 import pandas as pd
@@ -30,6 +32,7 @@ IN_THE_ROW = 3  # controls beside each other above a picture; the others stand b
 Draw = Callable[[Any], None]
 
 _recorder: ContextVar[takeaway.Recorder] = ContextVar("recorder")
+_turns = BoundedSemaphore(2 * (os.cpu_count() or 1))  # computations at the same time
 
 
 def header(slug: str) -> None:
@@ -104,8 +107,18 @@ def _panel(
 
 @cache
 def memo(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function with its results kept for all readers. Arguments: a Config and small scalars."""
-    return st.cache_data(max_entries=64, show_spinner=False)(function)
+    """The function with its results kept for all readers. Arguments: a Config and small scalars.
+
+    What is not kept yet waits for its turn: fifty computations at once would only take each
+    other's time, and memory fifty times.
+    """
+
+    @wraps(function)
+    def in_turn(*arguments: Any) -> Any:
+        with _turns:
+            return function(*arguments)
+
+    return st.cache_data(max_entries=64, show_spinner=False)(in_turn)
 
 
 def compute(function: Callable[[Any], Any], config: Config) -> Any:

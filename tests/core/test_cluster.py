@@ -1,5 +1,6 @@
 """More than one machine: a real scheduler and two workers as processes of their own."""
 
+import asyncio
 import contextlib
 import os
 import subprocess
@@ -11,12 +12,16 @@ from pathlib import Path
 import psutil
 import pytest
 
+from benchmarks.load import keyed
+from benchmarks.readers import Reader
+from benchmarks.server import serving
 from core import engine, jobs
 from core.gelu import NETWORK, TrainConfig
 from core.jobs import Status
 from core.similarity.corpus import Corpus
 from core.similarity.parts import merge, split
 from core.similarity.search import SearchResult
+from core.store import CARD, Store
 from tests.conftest import ROOT
 from tests.core.test_jobs import PATIENCE
 from tests.core.test_runs import same, unbroken
@@ -104,3 +109,39 @@ def until_both_work() -> set[str]:
             break
         wait.wait(0.02)
     return busy
+
+
+# ---- two replicas of the dashboard
+
+
+def test_a_replica_shows_what_another_one_has_trained(tmp_path: Path) -> None:
+    """Two servers with disks of their own and one shared store."""
+    shared = tmp_path / "shared"
+    homes = [{"LAB_STORE": str(tmp_path / name)} for name in ("first", "second")]
+    common = {"LAB_SHARED_STORE": f"file://{shared}", "LAB_SCHEDULER": ""}
+    with serving(**homes[0], **common) as first, serving(**homes[1], **common) as second:
+        key = NETWORK.key(TrainConfig(depth=2, seed=9))
+        assert asyncio.run(trained_by(first.url, shared / key / CARD))
+        assert asyncio.run(drawn_by(second.url))
+    assert Store(tmp_path / "second").keys() == [key]
+
+
+LINK = "gelu.drift.depth=2&gelu.drift.seed=9"
+
+
+async def trained_by(url: str, card: Path) -> bool:
+    """A reader asks for a network that does not ship; whether it gets to the shared store."""
+    async with Reader(url, browser=True) as reader:
+        await reader.open("gelu", LINK)
+        await reader.move(keyed(reader, "_train.")[0], True)
+        wait = threading.Event()
+        return await asyncio.to_thread(
+            lambda: any(card.exists() or wait.wait(0.2) for _ in range(int(5 * PATIENCE)))
+        )
+
+
+async def drawn_by(url: str) -> bool:
+    """Whether a reader finds the network's picture there, and no offer to train it."""
+    async with Reader(url, browser=True) as reader:
+        await reader.open("gelu", LINK)
+        return not keyed(reader, "_train.") and not reader.exceptions
