@@ -64,7 +64,8 @@ def lines(
         paths, ground, band, gaps, is_integer_dtype(table[x]), height,
     )  # fmt: skip
     if not numbers:
-        spec = {**spec, "config": {**spec.get("config", {}), "axis": UNNUMBERED}}
+        axis = spec["config"]["axis"] | UNNUMBERED
+        spec = {**spec, "config": {**spec["config"], "axis": axis}}
     curves = table if series is None else table[~table[series].isin([*points, *paths, ground])]
     return Figure(spec, {"table": table, "places": _places(curves, x, y, series)})
 

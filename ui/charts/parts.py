@@ -14,6 +14,8 @@ from ui.charts.palette import BLUE, COLORS, PALETTE
 
 HEIGHT = 360
 INK = "luminance(background) < 0.2 ? '#e4e2dc' : '#22262b'"  # of words on either theme
+# Of axes and legends: the themes' gray of words. Streamlit's own is too pale to read on paper.
+PALE = "luminance(background) < 0.2 ? '#a3a9b1' : '#5c626a'"
 ScaleKind = Literal["linear", "log", "symlog"]
 
 
@@ -49,9 +51,11 @@ def framed(*layers: alt.Chart, height: int = HEIGHT) -> dict[str, Any]:
     picture's own text tells: both would be written anew for every point at every change.
     """
     chart = alt.layer(*layers).properties(height=height)
-    legend = alt.LegendConfig(orient="top", title=None, labelLimit=0)
+    words: dict[str, Any] = {"labelColor": alt.ExprRef(PALE), "titleColor": alt.ExprRef(PALE)}
+    legend = alt.LegendConfig(orient="top", title=None, labelLimit=0, **words)
     mark = alt.MarkConfig(tooltip=None, aria=False)
-    return chart.configure(aria=False, legend=legend, mark=mark).to_dict()
+    axis = alt.AxisConfig(**words)
+    return chart.configure(aria=False, axis=axis, legend=legend, mark=mark).to_dict()
 
 
 def bare(spec: Mapping[str, Any], height: int) -> dict[str, Any]:
