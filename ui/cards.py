@@ -45,7 +45,9 @@ def settings(task: str, config: Config) -> str:
 
 
 def _said(task: str, value: Any) -> str:
-    """A setting's value: an option's word; a text may be some reader's own, whom all see quoted."""
+    """A setting's value: its word if there is one; a text, perhaps a reader's own, is quoted."""
+    if isinstance(value, bool):
+        return t(f"models.switch.{'on' if value else 'off'}")
     if not isinstance(value, str):
         return str(value)
     option = f"{task.partition('.')[0]}.options.{value}"
