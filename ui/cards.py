@@ -44,10 +44,12 @@ def settings(task: str, config: Config) -> str:
 
 
 def _said(task: str, value: Any) -> str:
-    """A setting's value, an option by the topic's word for it.
+    """A setting's value, an option or a switch by its word.
 
     Another text may be some reader's own, and every reader sees it.
     """
+    if isinstance(value, bool):
+        return t(f"models.switch.{'on' if value else 'off'}")
     if isinstance(value, float):
         return f"{value:g}"
     if not isinstance(value, str):
@@ -172,10 +174,10 @@ def _behind(card: Card) -> None:
 
 def _how_it_was_made(card: Card) -> None:
     meta, task = card.meta, card.meta["task"]
-    topic, values = task.partition(".")[0], meta["config"]
     left, right = st.columns(2)
     with left:
-        _rows("settings", {setting(task, name): _said(topic, v) for name, v in values.items()})
+        said = {setting(task, name): _said(task, v) for name, v in meta["config"].items()}
+        _rows("settings", said)
     with right:
         _rows(
             "found",

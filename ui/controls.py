@@ -13,7 +13,7 @@ from ui.i18n import has, t
 
 # Letters that fit into a third of a page, into half of one or a phone; those that a button's frame
 # takes. A window of 1280 pixels is meant.
-THIRD, HALF, GAP = 34, 48, 4.3
+THIRD, HALF, GAP = 32, 47, 4.3
 
 Presets = Mapping[str, Callable[[Any], Config]]  # name -> the present Config to another
 

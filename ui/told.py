@@ -69,7 +69,7 @@ def _extremes(
     numbers = table[value].to_numpy()
     if np.isnan(numbers).all():
         return ""
-    said = {}
+    said: dict[str, str] = {}
     for key, at in (("low", int(np.nanargmin(numbers))), ("high", int(np.nanargmax(numbers)))):
         place = [_word(table[column].iat[at], words) for column in where]
         said |= {key: _word(numbers[at]), f"at_{key}": ", ".join(place)}

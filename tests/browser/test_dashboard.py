@@ -306,6 +306,9 @@ def test_the_theme_follows_the_reader_s_system(scheme: str, server: Server, visi
     page = visit(f"{server.url}/gelu", color_scheme=scheme)
     color = page.get_by_test_id("stApp").evaluate("app => getComputedStyle(app).backgroundColor")
     assert color == {"light": "rgb(251, 250, 246)", "dark": "rgb(16, 20, 24)"}[scheme]
+    label = page.locator("svg.marks .role-axis-label text").first
+    gray = label.evaluate("text => getComputedStyle(text).fill")
+    assert gray == {"light": "rgb(92, 98, 106)", "dark": "rgb(163, 169, 177)"}[scheme]
     come_to(page, "ripple")
     ink = page.locator(".drag svg text").first.evaluate("text => getComputedStyle(text).fill")
     assert ink == {"light": "rgb(34, 38, 43)", "dark": "rgb(228, 226, 220)"}[scheme]

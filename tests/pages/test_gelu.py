@@ -120,7 +120,7 @@ def test_another_start_of_the_search_changes_the_digits_after_the_ninth() -> Non
     [
         ("curves", {"meter": "cdf"}, 1), ("refit", {"target": "gelu"}, 3),
         ("why", {"degree": "5"}, 5), ("rounding", {"dtype": "float16"}, 7),
-        ("drift", {"activation": "relu"}, 9),
+        ("drift", {"activation": "relu"}, 9), ("encoder", {"layers": "first"}, 11),
     ],
 )  # fmt: skip
 def test_the_numbers_react_to_a_control(panel: str, change: dict[str, str], chart: int) -> None:

@@ -97,9 +97,10 @@ def test_every_claim_and_each_of_its_numbers_has_words(slug: str) -> None:
     for claim in all_claims():
         if claim.topic == slug:
             number = claim.id.partition(".")[2]
-            details = shipped(slug)[claim.id].details
+            details, unit = shipped(slug)[claim.id].details, shipped(slug)[claim.id].unit
             wanted = {f"{slug}.{kind}.{number}" for kind in ("claims", "measures", "rules")}
             wanted |= {f"{slug}.details.{name}" for name in details}
+            wanted |= {f"claims.units.{unit}"} if unit else set()
             assert wanted - keys == set()
 
 

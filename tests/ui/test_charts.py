@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -302,6 +303,15 @@ def test_marks_stand_out_from_both_backgrounds(scheme: str) -> None:
 def test_words_are_readable_on_both_backgrounds(scheme: str, word: str) -> None:
     for background in ("backgroundColor", "secondaryBackgroundColor"):
         assert contrast(THEME[scheme][f"{word}Color"], THEME[scheme][background]) >= 4.5
+
+
+def test_words_of_a_chart_have_the_themes_gray() -> None:
+    table = pd.DataFrame({"x": [0.0, 1.0], "y": [0.0, 1.0]})
+    spec = charts.lines(table, x="x", y="y", x_title="x", y_title="y").spec
+    grays = [THEME[scheme]["grayTextColor"] for scheme in ("dark", "light")]
+    for part in ("axis", "legend"):
+        for words in ("labelColor", "titleColor"):
+            assert re.findall("#[0-9a-f]{6}", spec["config"][part][words]["expr"]) == grays
 
 
 @pytest.mark.parametrize("deficiency", DEFICIENCIES)

@@ -1,5 +1,7 @@
 """What a chart says to a reader who does not see it."""
 
+from typing import Any
+
 import pandas as pd
 import pytest
 
@@ -65,6 +67,6 @@ def test_other_charts_tell_where_their_extremes_lie(table: dict, options: dict, 
 
 def test_it_reads_the_options_that_verbs_take() -> None:
     table = pd.DataFrame({"x": [0.0, 1.0], "y": [1.0, 2.0]})
-    options = {"x": "x", "y": "y", **TITLES}
+    options: dict[str, Any] = {"x": "x", "y": "y", **TITLES}
     assert charts.lines(table, **options).spec
     assert told(table, options).startswith("error: from 1")

@@ -70,7 +70,8 @@ def lines(
     )  # fmt: skip
     spec = filled(spec, {ACROSS: x_domain, UP: y_domain})
     if not numbers:
-        spec = {**spec, "config": {**spec.get("config", {}), "axis": UNNUMBERED}}
+        axis = spec["config"]["axis"] | UNNUMBERED
+        spec = {**spec, "config": {**spec["config"], "axis": axis}}
     curves = table if series is None else table[~table[series].isin([*points, *paths, ground])]
     return Figure(spec, {"table": table, "places": _places(curves, x, y, series)})
 

@@ -18,6 +18,8 @@ HEIGHT = 360
 ROW = 24  # of a picture with a word a row
 AROUND = 120  # legend, axis and title of such a picture
 INK = "luminance(background) < 0.2 ? '#e4e2dc' : '#22262b'"  # of words on either theme
+# Of axes and legends: the themes' gray of words. Streamlit's own is too pale to read on paper.
+PALE = "luminance(background) < 0.2 ? '#a3a9b1' : '#5c626a'"
 ScaleKind = Literal["linear", "log", "symlog"]
 Domain = tuple[float, float]
 # They hold the places of domains, which move with the controls, in a specification that is kept.
@@ -59,9 +61,11 @@ def framed(*layers: alt.Chart, height: int = HEIGHT) -> dict[str, Any]:
     picture's own text tells: both would be written anew for every point at every change.
     """
     chart = alt.layer(*layers).properties(height=height)
-    legend = alt.LegendConfig(orient="top", title=None, labelLimit=0)
+    words: dict[str, Any] = {"labelColor": alt.ExprRef(PALE), "titleColor": alt.ExprRef(PALE)}
+    legend = alt.LegendConfig(orient="top", title=None, labelLimit=0, **words)
     mark = alt.MarkConfig(tooltip=None, aria=False)
-    chart = chart.configure(aria=False, legend=legend, mark=mark)
+    axis = alt.AxisConfig(**words)
+    chart = chart.configure(aria=False, axis=axis, legend=legend, mark=mark)
     return chart.to_dict(validate=False)  # half the time; the tests validate
 
 
