@@ -259,7 +259,7 @@ def test_rows_with_words_have_room(count: int, height: int) -> None:
     codes = [f"c{k}" for k in range(count)]
     table = pd.DataFrame({"a": ["x"] * count, "b": codes, "c": [0.5] * count})
     names = {code: code.upper() for code in codes}
-    titles = {"x_title": "x", "y_title": "y"}
+    titles: dict[str, Any] = {"x_title": "x", "y_title": "y"}
     grid = charts.heatmap(
         table, x="a", y="b", value="c", value_title="v", domain=(0, 1), names=names, **titles
     )
