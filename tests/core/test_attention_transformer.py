@@ -147,20 +147,19 @@ def test_claim_softmax_answers_nearly_all_and_small_states_do_not(store: object)
         assert core.transformers(core.TransformersConfig(task=name)).softmax > 0.99
     table = core.transformers(core.TransformersConfig()).table
     small = table[table["numbers"] < 2 * 2 * 16 * 18]
-    assert len(small) == 7
+    assert len(small) == 8
     assert small["accuracy"].max() < 0.95
 
 
 def test_the_chosen_model_stands_beside_those_that_ship(store: object) -> None:
     result = core.transformers(core.TransformersConfig())
-    shipped = [config.attention for config in core.TRANSFORMERS if config.task == "recall"]
     assert result.table["attention"].tolist() == [
-        "own", *(name for name in shipped if name != "elu")
+        "own", *(name for name in CAUSAL if name != "elu")
     ]  # fmt: skip
     assert set(result.curves["curve"]) == {"own", "softmax", "taylor2", "delta"}
     of_task = result.ends[result.ends["task"] == "recall"]
     assert of_task["accuracy"].is_monotonic_decreasing
-    assert len(result.ends) == len(core.TRANSFORMERS)
+    assert len(result.ends) == 2 * len(CAUSAL) - 1 == len(core.TRANSFORMERS)
     states = result.table.set_index("attention")["numbers"]
     assert states["own"] == 2 * 2 * 16 * 16  # two layers of two heads, 16 by 16 numbers each
     assert states["softmax"] == float("inf")
