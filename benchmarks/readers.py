@@ -198,6 +198,8 @@ class Reader:
                 fragments = tuple(message.metadata.run.fragment_ids)
                 if fragments and self._cut_short:  # a fragment never cuts a page short
                     self._finish(self._drawing)
+                if not fragments:  # a browser, too, forgets them when the whole page is drawn
+                    self._stop_clocks(list(self._clocks))
                 self._drawing, self._cut_short = Answer(fragments=fragments), False
             case "navigation":
                 self._page_hash = message.navigation.page_script_hash

@@ -231,8 +231,7 @@ def clock_is_moved(folder: Path) -> Outcome:
     if shutil.which("cc") is None or subprocess.run(command, check=False).returncode:
         return Outcome("not tried: this machine has no C compiler", None)
     shelf = folder / "store"
-    moved = {"LD_PRELOAD": str(library), "CLOCK_JUMP": str(jump)}
-    with serving(LAB_STORE=str(shelf), **moved) as server:
+    with serving(LAB_STORE=str(shelf), LD_PRELOAD=str(library), CLOCK_JUMP=str(jump)) as server:
         answered, errors = asyncio.run(_move_the_clock(server.url, jump))
         kept = _until(lambda: len(Store(shelf).keys()) == 1, 400)
     seen = (

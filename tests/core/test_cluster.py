@@ -117,9 +117,11 @@ def until_both_work() -> set[str]:
 def test_a_replica_shows_what_another_one_has_trained(tmp_path: Path) -> None:
     """Two servers with disks of their own and one shared store."""
     shared = tmp_path / "shared"
-    homes = [{"LAB_STORE": str(tmp_path / name)} for name in ("first", "second")]
-    common = {"LAB_SHARED_STORE": f"file://{shared}", "LAB_SCHEDULER": ""}
-    with serving(**homes[0], **common) as first, serving(**homes[1], **common) as second:
+    where = {"LAB_SHARED_STORE": f"file://{shared}", "LAB_SCHEDULER": ""}
+    with (
+        serving(ROOT, LAB_STORE=str(tmp_path / "first"), **where) as first,
+        serving(ROOT, LAB_STORE=str(tmp_path / "second"), **where) as second,
+    ):
         key = NETWORK.key(TrainConfig(depth=2, seed=9))
         assert asyncio.run(trained_by(first.url, shared / key / CARD))
         assert asyncio.run(drawn_by(second.url))
