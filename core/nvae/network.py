@@ -274,7 +274,7 @@ def _draw(model: NVAE, generator: Generator) -> None:
     for group in model.groups:
         group.posterior.weight.mul_(0.1)  # type: ignore[operator, union-attr]
         if group.prior is not None:
-            group.prior[1].weight.mul_(model.config.start)  # type: ignore[operator, index, union-attr]
+            group.prior[1].weight.mul_(model.config.start)  # type: ignore[index, union-attr]
 
 
 @torch.no_grad()
