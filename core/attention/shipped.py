@@ -26,7 +26,6 @@ SHIPPED: tuple[RecallConfig, ...] = tuple(
 TRANSFORMERS: tuple[TransformerConfig, ...] = tuple(
     TransformerConfig(attention=attention, task=task)
     for task, attention in product(TASK_NAMES, CAUSAL)
-    if (task, attention) != ("copy", "taylor2")  # its 153 features take longest: left to a job
 )
 
 

@@ -159,7 +159,7 @@ def test_the_chosen_model_stands_beside_those_that_ship(store: object) -> None:
     assert set(result.curves["curve"]) == {"own", "softmax", "taylor2", "delta"}
     of_task = result.ends[result.ends["task"] == "recall"]
     assert of_task["accuracy"].is_monotonic_decreasing
-    assert len(result.ends) == 2 * len(CAUSAL) - 1 == len(core.TRANSFORMERS)
+    assert len(result.ends) == 2 * len(CAUSAL) == len(core.TRANSFORMERS)
     states = result.table.set_index("attention")["numbers"]
     assert states["own"] == 2 * 2 * 16 * 16  # two layers of two heads, 16 by 16 numbers each
     assert states["softmax"] == float("inf")
