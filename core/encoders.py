@@ -10,6 +10,8 @@ A model prefix such as "query: " is read by the model, and left out of what `enc
 import atexit
 import contextlib
 import dataclasses
+import hashlib
+import json
 import logging
 import os
 import re
@@ -27,7 +29,8 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int32
 
 EMBEDDED = "embedded"
-HUB_FILES = ("*.json", "*.txt", "*.model", "*.safetensors", "README.md")
+MODEL_FILES = ("*.json", "*.txt", "*.model", "*.safetensors", "README.md")
+MODEL_MARKS = ("modules.json", "config.json")  # one of them lies in a model's folder
 HUB_SECONDS = 3.0  # what a reader waits for a hub that does not answer
 RETRY_SECONDS = 60  # after which a model that could not be had is tried again
 _WORD_BOUNDARIES = "▁Ġ"  # how pieces mark the space before a word
@@ -319,7 +322,8 @@ def encoder(name: str | None = None) -> TokenEncoder:
 
     None: what the environment variable LAB_MODEL names, else the embedded one. Where the model
     can't be had the embedded one comes in its place, and its `notice` says so; a model that could
-    not be had is tried again after a minute. Raises ValueError if the embedded one is damaged.
+    not be had is tried again after a minute. A folder whose content has changed is read anew.
+    Raises ValueError if the embedded one is damaged.
     """
     wanted = name or os.environ.get("LAB_MODEL") or EMBEDDED
     if wanted == EMBEDDED:
@@ -328,10 +332,49 @@ def encoder(name: str | None = None) -> TokenEncoder:
     if not _may_have(wanted):
         return dataclasses.replace(encoder(EMBEDDED), notice=Notice("model-closed", wanted))
     with _lock(wanted):
-        notice = _trouble(wanted, int(time.monotonic() // RETRY_SECONDS))
+        digest = content_of(wanted)
+        notice = _trouble(wanted, digest, int(time.monotonic() // RETRY_SECONDS))
         if notice is None:
-            return _foreign(wanted)
+            return _foreign(wanted, digest)
     return dataclasses.replace(encoder(EMBEDDED), notice=notice)
+
+
+def content_of(name: str) -> str:
+    """The digest of the files of a model's folder; "" for any other name.
+
+    Whoever keeps a folder's vectors keeps it beside the name. A file is read again only when its
+    size, its time or its inode has changed. A model of the hub goes by its name alone: which
+    revision it is, is not known before it is loaded.
+    """
+    if not _is_model_folder(name) or not _may_have(name):
+        return ""
+    folder = Path(name)
+    try:
+        found = (path for pattern in MODEL_FILES for path in folder.rglob(pattern))
+        paths = sorted(path for path in found if path.is_file())
+        listed = [(str(path.relative_to(folder)), _digest(path)) for path in paths]
+    except OSError:  # a file that can't be read: loading will say so
+        return ""
+    return hashlib.sha256(json.dumps(listed).encode()).hexdigest()[:16]
+
+
+def _is_model_folder(name: str) -> bool:
+    """Whether sentence-transformers could read it; no other folder is searched through."""
+    try:
+        return any((Path(name) / file).is_file() for file in MODEL_MARKS)
+    except OSError:  # a name too long for the disk
+        return False
+
+
+def _digest(path: Path) -> str:
+    state = path.stat()
+    return _file_digest(path.resolve(), state.st_size, state.st_mtime_ns, state.st_ino)
+
+
+@lru_cache(maxsize=1024)
+def _file_digest(path: Path, size: int, changed: int, inode: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _may_have(name: str) -> bool:
@@ -358,17 +401,18 @@ def _embedded() -> TokenEncoder:
 
 
 @lru_cache(maxsize=16)
-def _trouble(name: str, minute: int) -> Notice | None:
+def _trouble(name: str, digest: str, minute: int) -> Notice | None:
     """Why a model can't be had, remembered for that minute; None: it is loaded."""
     try:
-        _foreign(name)
+        _foreign(name, digest)
     except _Unavailable as error:
         return error.notice
     return None
 
 
 @lru_cache(maxsize=2)
-def _foreign(name: str) -> TokenEncoder:
+def _foreign(name: str, digest: str) -> TokenEncoder:
+    """The model as its files were when they had that digest."""
     folder = Path(name) if Path(name).is_dir() else _from_hub(name)
     try:
         _refuse_pickles(folder)
@@ -396,7 +440,7 @@ def _from_hub(name: str) -> Path:
                     name,
                     revision=revision,
                     local_files_only=revision is None,
-                    allow_patterns=list(HUB_FILES),
+                    allow_patterns=list(MODEL_FILES),
                 )
             )
         except Exception as error:  # neither in the cache, nor did all of it come

@@ -13,7 +13,7 @@ import streamlit as st
 from streamlit.elements.lib.mutable_popover_container import PopoverContainer
 
 from core.claims import all_claims
-from core.encoders import Notice
+from core.encoders import Notice, content_of
 from core.knobs import Config, Knob, knobs
 from core.numerics import NoConvergence
 from core.topics import topic
@@ -109,16 +109,24 @@ def _panel(
 def memo(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function with its results kept for all readers. Arguments: a Config and small scalars.
 
-    What is not kept yet waits for its turn: fifty computations at once would only take each
+    A Config that names a folder's model finds what was kept of the folder's present content. What
+    is not kept yet waits for its turn: fifty computations at once would only take each
     other's time, and memory fifty times.
     """
 
+    @st.cache_data(max_entries=64, show_spinner=False)
     @wraps(function)
-    def in_turn(*arguments: Any) -> Any:
+    def in_turn(contents: list[str], *arguments: Any) -> Any:
         with _turns:
             return function(*arguments)
 
-    return st.cache_data(max_entries=64, show_spinner=False)(in_turn)
+    return lambda *arguments: in_turn([_content(one) for one in arguments], *arguments)
+
+
+def _content(argument: Any) -> str:
+    """What decides a result beside the argument: the content of the folder that it names."""
+    name = getattr(argument, "model", "")
+    return content_of(name) if isinstance(name, str) else ""
 
 
 def compute(function: Callable[[Any], Any], config: Config) -> Any:

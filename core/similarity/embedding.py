@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from core.encoder_file import read_card
-from core.encoders import EMBEDDED, TokenEncoder, encoder
+from core.encoders import EMBEDDED, TokenEncoder, content_of, encoder
 from core.knobs import Choice, Config, Text
 from core.runs import trained
 from core.similarity.corpus import Corpus
@@ -90,9 +90,8 @@ def embed(config: CorpusConfig, state: Tensors | None = None) -> Iterator[Snapsh
 
 
 def _data(config: CorpusConfig) -> str:
-    """The digest of the texts, and of the encoder if it is the one that ships."""
-    made_by = "" if config.model else read_card()["sha256"][:16]
-    return f"{digest_of(config.texts)} {made_by}".strip()
+    """The digests of the texts and of the encoder."""
+    return f"{digest_of(config.texts)} {digest_of_encoder(config.model)}".strip()
 
 
 CORPUS = Task("similarity.corpus", 1, CorpusConfig, _data, embed)
@@ -116,9 +115,14 @@ class Embedded:
         return tuple(self.pieces[i] for i in self.names[starts[member] : starts[member + 1]])
 
 
-@lru_cache(maxsize=2)  # with its indexes, a corpus of 100 000 texts takes up to 2 GB
 def embedded(config: CorpusConfig, centered: bool) -> Embedded:
     """The texts' vectors; they are embedded here and now, if they never were."""
+    return _embedded(CORPUS.key(config), config, centered)
+
+
+@lru_cache(maxsize=2)  # with its indexes, a corpus of 100 000 texts takes up to 2 GB
+def _embedded(key: str, config: CorpusConfig, centered: bool) -> Embedded:
+    """The key keeps apart what a folder held before and holds now."""
     artefact = trained(CORPUS, config)
     found = {name: tensor.numpy() for name, tensor in artefact.tensors.items()}
     corpus = Corpus(found["vocabulary"], found["ids"], found["starts"])
@@ -132,6 +136,11 @@ def embedded(config: CorpusConfig, centered: bool) -> Embedded:
         seconds=artefact.meta["seconds"],
         unknown=artefact.meta["metrics"]["unknown"],
     )
+
+
+def digest_of_encoder(name: str) -> str:
+    """What decides an encoder's vectors beside its name; "" for a model of the hub."""
+    return content_of(name) if name else str(read_card()["sha256"][:16])
 
 
 def encoder_of(name: str) -> TokenEncoder:

@@ -21,10 +21,10 @@ import torch
 from jaxtyping import Float64, Int64
 from scipy.stats import rankdata
 
-from core.encoder_file import read_card
 from core.encoders import EMBEDDED
 from core.knobs import Choice, Config, Range, Text
 from core.runs import trained
+from core.similarity.embedding import digest_of_encoder
 from core.similarity.measures import MEASURES, Sight
 from core.similarity.reading import Source, source
 from core.store import Tensors
@@ -117,9 +117,9 @@ def _as_tensors(rows: list[list[float]]) -> Tensors:
 
 
 def _data(config: ScoresConfig) -> str:
-    """The digest of the pairs, and of the encoder if it is the one that ships."""
+    """The digests of the pairs and of the encoder."""
     digest = hashlib.sha256(FILE.read_bytes()).hexdigest()[:32]
-    return digest if config.model else f"{digest} {read_card()['sha256'][:16]}"
+    return f"{digest} {digest_of_encoder(config.model)}".strip()
 
 
 JUDGED = Task("similarity.judged", 1, ScoresConfig, _data, measure)

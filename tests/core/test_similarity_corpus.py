@@ -1,17 +1,22 @@
 """Texts embedded in the background: the same vectors as `encode`, resumable, bounded, told."""
 
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.numpy
 
 from core import library
+from core.encoder_file import unpacked
 from core.encoders import TokenEncoder, encoder
 from core.runs import run
 from core.similarity import embedding, texts
 from core.similarity.corpus import Corpus
 from core.similarity.distances import wmd, wrd
 from core.similarity.embedding import CORPUS, CorpusConfig, embed, embedded
+from core.similarity.judged import JUDGED, ScoresConfig
 
 OWN = [
     "The night train is late.",
@@ -30,7 +35,7 @@ def model() -> TokenEncoder:
 
 @pytest.fixture(autouse=True)
 def _forget() -> None:
-    embedded.cache_clear()
+    embedding._embedded.cache_clear()
 
 
 def digest(store: Path, lines: list[str] = OWN) -> str:
@@ -134,6 +139,25 @@ def test_readers_texts_are_bounded(store: Path, monkeypatch: pytest.MonkeyPatch)
 def test_a_model_that_cannot_be_had_is_not_replaced_silently(store: Path) -> None:
     with pytest.raises(ValueError, match="can't be had"):
         run(CORPUS, CorpusConfig(vectors="static", model="/no/such/model"))
+
+
+def test_a_folder_that_changes_gives_fresh_vectors(store: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(unpacked(store), folder)
+    config = CorpusConfig(texts=digest(store, OWN[:2]), vectors="static", model=str(folder))
+    before, key = embedded(config, centered=False).corpus.vectors(0), CORPUS.key(config)
+    os.utime(folder / "model.safetensors")  # the same content, written again
+    assert CORPUS.key(config) == key
+    weights = safetensors.numpy.load_file(folder / "model.safetensors")
+    name = "embeddings.word_embeddings.weight"
+    doubled = {**weights, name: 2 * weights[name]}
+    safetensors.numpy.save_file(doubled, tmp_path / "new", metadata={"format": "pt"})
+    (tmp_path / "new").replace(folder / "model.safetensors")
+    after = embedded(config, centered=False).corpus.vectors(0)
+    np.testing.assert_array_equal(after, 2 * before)
+    assert CORPUS.key(config) != key
+    assert JUDGED.key(ScoresConfig(str(folder))) != JUDGED.key(ScoresConfig(str(unpacked(store))))
+    assert library.find(key) is not None
 
 
 def test_the_shipped_vectors_are_those_of_the_shipped_texts(model: TokenEncoder) -> None:

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from core import similarity as core
 from core.knobs import Config
 from core.runs import run
-from core.similarity.nearest import embedded
+from core.similarity import embedding
 from core.training import Task
 from tests.pages.app import charts, open_page, table, text, widget
 from ui import jobs
@@ -70,7 +70,7 @@ def test_pasted_texts_are_taken_in_and_searched(
         return run(task, config)
 
     monkeypatch.setattr(jobs, "start", at_once)
-    embedded.cache_clear()
+    embedding._embedded.cache_clear()
     page = open_page("similarity", **{f"{SEARCH}.vectors": "static"})
     widget(page, "_own.pasted").set_value("...")
     page.run()

@@ -154,7 +154,9 @@ def test_a_stranger_names_no_folder_and_no_download(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LAB_ANY_MODEL", "off")
-    monkeypatch.setattr(encoders, "_foreign", lambda name: pytest.fail(f"{name} was opened"))
+    monkeypatch.setattr(
+        encoders, "_foreign", lambda name, digest: pytest.fail(f"{name} was opened")
+    )
     found = encoders.encoder(name)
     assert found.name == encoders.EMBEDDED
     assert found.notice is not None

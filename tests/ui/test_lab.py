@@ -1,10 +1,12 @@
 """What the verbs of a page promise beyond what they draw."""
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from threading import Barrier, BoundedSemaphore, Lock
 
 import pytest
 
+from core.similarity import CorpusConfig
 from tests.core.test_jobs import PATIENCE
 from ui import lab
 
@@ -33,3 +35,14 @@ def test_computations_take_turns_and_equal_ones_are_made_once(
         )
     assert most == 2
     assert sorted(made) == [*range(8)]
+
+
+def test_what_a_folder_held_before_is_not_shown_after(tmp_path: Path) -> None:
+    card = tmp_path / "config.json"
+
+    def read(config: CorpusConfig) -> str:
+        return (Path(config.model) / card.name).read_text()
+
+    for content in ("{}", '{"hidden_size": 4}'):
+        card.write_text(content)
+        assert lab.memo(read)(CorpusConfig(model=str(tmp_path))) == content
