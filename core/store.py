@@ -138,12 +138,12 @@ class Store:
         """What is known of an artefact without its tensors; None if absent or unreadable."""
         folder = self._folder(_checked(key))
         try:
-            meta = _read_card(folder)["meta"]
-            used = (folder / CARD).stat().st_mtime
+            now = (folder / CARD).stat()
+            meta = _known_card(folder, (now.st_ino, now.st_mtime_ns, now.st_size))["meta"]
             size = sum((folder / name).stat().st_size for name in (WEIGHTS, CARD))
         except (OSError, ValueError):
             return None
-        return Card(key, meta, size, used, self.origin)
+        return Card(key, meta, size, now.st_mtime, self.origin)
 
     def cards(self) -> list[Card]:
         """The cards of everything that is readable, the latest used first."""
@@ -249,7 +249,9 @@ def write(folder: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) 
     try:
         safetensors.torch.save_file(_separate(tensors), weights)
         card = {"format": FORMAT, "weights": _digest(weights), "meta": dict(meta)}
-        text = json.dumps({**card, "digest": _card_digest(card)}, indent=1, ensure_ascii=False)
+        text = json.dumps(
+            {**card, "digest": _card_digest(card)}, ensure_ascii=False, separators=(",", ":")
+        )
     except safetensors.SafetensorError as error:
         raise _as_os_error(error, folder) from error
     except (TypeError, KeyError, RuntimeError) as error:
@@ -272,21 +274,12 @@ def read(folder: Path, key: str, origin: str = "local") -> Artefact:
 
 
 def _read_card(folder: Path) -> dict[str, Any]:
-    """The card of a folder; it is read and checked again only if the file has changed."""
     try:
-        now = (folder / CARD).stat()
-        return _card_of(folder, (now.st_ino, now.st_mtime_ns, now.st_size))
+        text = (folder / CARD).read_text(encoding="utf-8")
     except FileNotFoundError as error:
         if folder.exists():
             raise Damaged(f"{folder.name} has lost its {CARD}") from error
         raise
-
-
-@lru_cache(maxsize=1024)
-def _card_of(folder: Path, file: tuple[int, int, int]) -> dict[str, Any]:
-    """The card in a file of this number, time and size. Not to be changed by who gets it."""
-    try:
-        text = (folder / CARD).read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise Damaged(f"{folder.name}/{CARD} is not text") from error
     try:
@@ -301,6 +294,16 @@ def _card_of(folder: Path, file: tuple[int, int, int]) -> dict[str, Any]:
     if digest != _card_digest(card):
         raise Damaged(f"{folder.name}/{CARD} is not what it was when it was written")
     return card
+
+
+@lru_cache(maxsize=1024)
+def _known_card(folder: Path, file: tuple[int, int, int]) -> dict[str, Any]:
+    """The card in a file of this number, time and size, for a list. Not to be changed.
+
+    Two files written within a tick of the clock may share all three, so weights are never read
+    with it.
+    """
+    return _read_card(folder)
 
 
 def _checked(key: str) -> str:

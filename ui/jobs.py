@@ -3,15 +3,12 @@
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 
 import streamlit as st
-from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.runtime import exists, get_instance
 from streamlit.runtime.scriptrunner import get_script_run_ctx
-from streamlit.runtime.scriptrunner_utils.script_run_context import ThreadState
 
 from core import engine, jobs, library
 from core.jobs import Job, Status
@@ -26,33 +23,13 @@ EVERY_CURVE = 1.0  # the same where a curve is drawn, which takes a browser a te
 LOOKS = 20  # of all open pages together, a second at most
 FEW = 4  # jobs of one picture that are told one by one
 METRICS = 3  # of a training that are said beside its progress; a task names the telling ones first
-BETWEEN = 0.05  # seconds between two pages that hear of a job
-ANY = "*"  # in the place of a key: whatever is trained
-_RUNNING = "_running"  # keys of the jobs that ran when the sidebar was drawn
+BETWEEN = 0.1  # seconds between two pages that are drawn again
+_RUNNING = "_running"  # keys of the jobs that ran when the page was drawn
 
 Curve = Sequence[Mapping[str, float]]  # a training's metrics, snapshot by snapshot
 Live = Callable[[Sequence[Curve]], None]
 
-
-@dataclass
-class _Open:
-    """What an open page shows of trainings."""
-
-    page: str
-    sidebar: str | None = None  # the fragment that lists the jobs
-    offered: set[str] = field(default_factory=set)  # keys of models that nobody trains yet
-
-
-_open: dict[str, _Open] = {}  # by session
-
-
-def _here() -> _Open:
-    """Of the page that is drawn now."""
-    context, page = get_script_run_ctx(), st.session_state.get("_page", "")
-    session = context.session_id if context else ""
-    if session not in _open or _open[session].page != page:
-        _open[session] = _Open(page)
-    return _open[session]
+_sessions: set[str] = set()  # of the pages that are open
 
 
 def ready(task: Task, config: Config) -> bool:
@@ -73,14 +50,11 @@ def ready_all(
         return True
     found = [jobs.find(task, config) for config in missing]
     running = [job for job in found if job and job.active]
-    keys = {task.key(config) for config in missing}
     with st.container(border=True):
         if running:
-            _here().offered -= keys
             st.markdown(_say(task, "trains"))
             _watch(partial(_train_together, task, configs, running, draw, place), EVERY_CURVE)
         else:
-            _here().offered |= keys
             _offer(task, missing, found[0], place)
     return False
 
@@ -91,10 +65,11 @@ def runs(task: Task, config: Config) -> bool:
     return bool(job and job.active)
 
 
-@st.fragment
 def sidebar() -> None:
-    """The jobs that run, on every page; drawn again by itself when one starts or ends."""
-    _here().sidebar = ThreadState.get().fragment_id
+    """The jobs that run, on every page. When one starts or ends, every open page is drawn again."""
+    context = get_script_run_ctx()
+    if context:
+        _sessions.add(context.session_id)
     running = {job.key for job in jobs.every() if job.active}
     _say_what_ended(st.session_state.get(_RUNNING, set()) - running)
     st.session_state[_RUNNING] = running
@@ -104,7 +79,6 @@ def sidebar() -> None:
 
 def listing() -> None:
     """Every job of this server since it started: how far it is, or how it ended."""
-    _here().offered.add(ANY)
     found = jobs.every()
     if not found:
         st.markdown(t("models.no_jobs"))
@@ -121,8 +95,6 @@ def _train_together(
     task: Task, configs: Sequence[Config], running: Sequence[Job], draw: Live | None, place: str
 ) -> None:
     """Each job's progress; the curves together if there is a way, else that of a job alone."""
-    if not any(job.active for job in running):
-        st.rerun()
     if draw:
         draw([_curve(task, config) for config in configs])
     if len(running) > FEW:
@@ -203,7 +175,7 @@ def start(task: Task, config: Config) -> None:
 def _watch(draw: Callable[[], None], every: float = EVERY) -> None:
     """Draw something again and again, without the rest of the page; seldom if many look."""
 
-    @st.fragment(run_every=max(every, len(_open) / LOOKS))
+    @st.fragment(run_every=max(every, len(_sessions) / LOOKS))
     def watched() -> None:
         draw()
 
@@ -212,8 +184,9 @@ def _watch(draw: Callable[[], None], every: float = EVERY) -> None:
 
 def _list() -> None:
     running = [job for job in jobs.every() if job.active]
-    if running:
-        st.caption(t("models.running"))
+    if {job.key for job in running} != st.session_state[_RUNNING]:
+        st.rerun()
+    st.caption(t("models.running"))
     for job in running:
         st.markdown(cards.title(job.task.name, job.settings))
         _progress(job, "sidebar")
@@ -268,28 +241,20 @@ def _say_what_ended(keys: set[str]) -> None:
 
 
 def _wake_open_pages() -> None:
-    """Say on every open page that a job has started or ended: no page looks for one by itself."""
+    """Draw every open page again, since a page without a running job does not look for one."""
     if exists():
         threading.Thread(target=_wake_in_turn, daemon=True).start()
 
 
 def _wake_in_turn() -> None:
-    """One page after the other: drawn all at once, each would wait for all the others.
-
-    A page that offers to train one of these models is drawn anew, of the others the sidebar.
-    """
-    known = {job.key for job in jobs.every()} | {ANY}
-    for session_id, one in list(_open.items()):
+    """One page after the other: drawn all at once, each would wait for all the others."""
+    for session_id in list(_sessions):
         session = get_instance().get_app_session(session_id)
         if session is None:
-            _open.pop(session_id, None)
-            continue
-        state = ClientState()
-        state.CopyFrom(session._client_state)  # as when a source file has changed
-        if not one.offered & known:
-            state.fragment_id = one.sidebar or ""
-        session.request_rerun(state)
-        time.sleep(BETWEEN)
+            _sessions.discard(session_id)
+        else:
+            session.request_rerun(session._client_state)  # as when a source file has changed
+            time.sleep(BETWEEN)
 
 
 jobs.listen(_wake_open_pages)

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_numeric_dtype
 
 from ui.i18n import t
 from ui.numbers import pretty
@@ -27,13 +26,13 @@ def told(table: pd.DataFrame, options: Mapping[str, Any]) -> str:
         return _extremes(table, options["count"], options["low"])
     if "item" in options or not {"x", "y", "y_title"} <= options.keys():
         return ""
-    if not is_numeric_dtype(table[options["y"]]):
+    if isinstance(table[options["y"]].iat[0], str):
         return _extremes(table, options["x"], options["y"], words=options.get("names"))
     return " ".join(_curves(table, options))
 
 
 def _curves(table: pd.DataFrame, options: Mapping[str, Any]) -> Iterator[str]:
-    x, y = table[options["x"]].to_numpy(), table[options["y"]].to_numpy()
+    x, y = table[options["x"]].to_numpy(), table[options["y"]].to_numpy(float)
     if options.get("series") is None:
         yield _curve(options["y_title"], x, y)
         return
@@ -48,7 +47,7 @@ def _curves(table: pd.DataFrame, options: Mapping[str, Any]) -> Iterator[str]:
 
 def _curve(name: str, x: np.ndarray, y: np.ndarray) -> str:
     """Its two ends, and its least and greatest value where those lie between."""
-    known = ~np.isnan(y.astype(float))
+    known = ~np.isnan(y)
     if not known.any():
         return ""
     x, y = x[known], y[known]
@@ -66,7 +65,7 @@ def _curve(name: str, x: np.ndarray, y: np.ndarray) -> str:
 def _extremes(
     table: pd.DataFrame, value: str, *where: str, words: Mapping[str, str] | None = None
 ) -> str:
-    numbers = table[value].to_numpy()
+    numbers = table[value].to_numpy(float)
     if np.isnan(numbers).all():
         return ""
     said: dict[str, str] = {}

@@ -20,7 +20,8 @@ from core.numerics import NoConvergence
 TOLERANCE = 1e-10  # what rows may miss of a total mass of 1
 _STEPS = 2000
 _ON_THE_WAY = 1e-3  # precise enough for the next, smaller regularization
-_SHORTEST = 1e-4  # the least share of Newton's step that is tried
+_REACH = 5.0  # regularizations that a step may move a potential: beyond, its model is far off
+_SHORTEST = 1e-4  # the least share of a step that is tried
 
 P = Float64[np.ndarray, " m"]
 Q = Float64[np.ndarray, " n"]
@@ -95,8 +96,12 @@ def _swept(problem: _Problem, state: _State, epsilon: float) -> _State:
 
 
 def _newton(problem: _Problem, state: _State, epsilon: float) -> _State:
-    """A step of Newton's method on the dual, shortened until it gains; else a sweep."""
-    step = epsilon * _direction(problem, state)
+    """A step of Newton's method on the dual, shortened until it gains; else a sweep.
+
+    Where parts of the plan hardly touch, the whole step leads thousands of regularizations away.
+    """
+    direction = _direction(problem, state)
+    step = epsilon * direction * min(1.0, _REACH / np.abs(direction).max())
     slope, share = float(step @ state.missing), 1.0
     while share > _SHORTEST:
         tried = _state(problem, state.f + share * step, epsilon)

@@ -15,6 +15,7 @@ from scipy.stats import wasserstein_distance
 from core import similarity as core
 from core.numerics import NoConvergence
 from core.similarity import sinkhorn
+from core.similarity.sinkhorn import entropic
 
 X = np.array([[1.0, 0.0], [0.0, 2.0]])
 Y = np.array([[1.0, 1.0], [2.0, 0.0], [0.0, 1.0]])
@@ -257,6 +258,30 @@ def test_the_entropic_plan_has_its_masses_its_form_and_its_bound(problem: Any, e
     if alive.all():
         mixed = potentials - potentials[:1] - potentials[:, :1] + potentials[0, 0]
         np.testing.assert_allclose(mixed, 0, atol=1e-6 * max(1, eps))
+
+
+def test_parts_that_hardly_touch_are_balanced_all_the_same() -> None:
+    """Newton's whole step is six thousand times epsilon here, and leads nowhere."""
+    p = np.array([0.1664274, 0.10735147, 0.20301988, 0.18452616, 0.28108618, 0.05758891])
+    q = np.array([0.23292247, 0.26796966, 0.04468992, 0.18858937, 0.00603909, 0.13045844,
+                  0.03136964, 0.09796141])  # fmt: skip
+    cost = np.array([
+        [0.08587000, 0.70379701, 0.77325963, 0.35807733, 0.74486354, 0.53987998, 0.65181995,
+         0.49650485],
+        [0.72937261, 0.47755354, 0.11325389, 0.31712872, 0.69747597, 0.97087760, 0.44518001,
+         0.67580177],
+        [0.61949010, 0.10125380, 0.76867710, 0.12240973, 0.05275688, 0.40500625, 0.01004902,
+         0.66472067],
+        [0.54952252, 0.95830062, 0.27622054, 0.19317222, 0.11681647, 0.95194313, 0.76024977,
+         0.11960597],
+        [0.02310011, 0.88212561, 0.20146864, 0.19031080, 0.36206720, 0.84269629, 0.14030062,
+         0.15691248],
+        [0.11117132, 0.91876519, 0.75128019, 0.53017485, 0.13174263, 0.69213608, 0.79581423,
+         0.83274165],
+    ])  # fmt: skip
+    plan, steps = entropic(p / p.sum(), q / q.sum(), cost, 1e-3)
+    np.testing.assert_allclose(plan.sum(axis=1), p / p.sum(), atol=1e-9)
+    assert steps < 200
 
 
 @settings(deadline=None)

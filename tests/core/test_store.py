@@ -131,7 +131,7 @@ DAMAGES = {
     "truncated card": lambda folder: os.truncate(folder / CARD, 40),
     "empty card": lambda folder: os.truncate(folder / CARD, 0),
     "a digit of the card": lambda folder: (folder / CARD).write_text(
-        (folder / CARD).read_text().replace('"value": 1.0', '"value": 1.5')
+        (folder / CARD).read_text().replace('"value":1.0', '"value":1.5')
     ),
     "a card of another kind": lambda folder: (folder / CARD).write_text("[]"),
     "a card that is no text": lambda folder: (folder / CARD).write_bytes(b"\xff\xfe\x00"),
@@ -157,7 +157,7 @@ def test_the_artefact_of_a_newer_program_is_refused_with_a_word_and_left_alone(
 ) -> None:
     put(shelf)
     card = shelf.path / KEY / CARD
-    text = card.read_text().replace(f'"format": {FORMAT}', '"format": 99')
+    text = card.read_text().replace(f'"format":{FORMAT}', '"format":99')
     card.write_text(text)
     with pytest.raises(UnknownFormat, match="has format 99; this program reads up to"):
         shelf.get(KEY)

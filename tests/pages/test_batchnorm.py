@@ -71,7 +71,7 @@ def test_a_batch_of_one_is_refused_with_the_reason() -> None:
 def test_a_pair_that_nobody_has_trained_is_offered_beside_the_default() -> None:
     page = opened(training__learning_rate=0.77)
     assert widget(page, "_train.batchnorm.network")
-    assert "learning rate 1.0" in text(page)
+    assert "learning rate 1," in text(page)
 
 
 def test_a_run_that_diverged_is_explained_in_words_and_drawn_without_gaps_in_the_numbers() -> None:

@@ -116,7 +116,7 @@ def test_own_masses_are_said_to_be_and_given_up_again() -> None:
 def test_the_page_says_whose_vectors_these_are() -> None:
     captions = [caption.value for caption in opened().caption]
     assert sum("multilingual-e5-small" in caption for caption in captions) == 3
-    assert sum("licence MIT" in caption for caption in captions) == 3
+    assert sum("license MIT" in caption for caption in captions) == 3
 
 
 def test_every_panel_hands_out_a_script_that_makes_its_figures_again(tmp_path: Path) -> None:
