@@ -23,7 +23,8 @@ from core.optimization.ball import first_order_update
 from core.optimization.errors import Loss, Unusable, check_vector, evaluated
 from core.optimization.importance import importance_update
 from core.optimization.landscapes import gradient, hessian
-from core.optimization.priors import evolution_gradient
+from core.optimization.priors import box_update, ellipsoid_update, evolution_gradient
+from core.optimization.quadratic import damped_update
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class MinimizeConfig(Config):
 
     evaluations: Annotated[int, Range(10, 1_000_000)] = 400
     rate: Annotated[float, Range(1e-6, 10.0)] = 0.05  # of gradients, of any kind
-    radius: Annotated[float, Range(1e-6, 100.0)] = 0.3  # of the ball; "first-order"
+    radius: Annotated[float, Range(1e-6, 100.0)] = 0.3  # of the ball, the box, the ellipsoid
     alpha: Annotated[float, Range(1e-9, 1e6)] = 0.1
     sigma: Annotated[float, Range(1e-9, 100.0)] = 0.2  # of every kind of noise
     samples: Annotated[int, Range(2, 4096)] = 8  # draws in a step
@@ -70,6 +71,33 @@ def _first_order(at: _Step, theta: Tensor) -> tuple[Tensor, int]:
     return first_order_update(at.slope(theta), config.radius, alpha), 3
 
 
+def _box(at: _Step, theta: Tensor) -> tuple[Tensor, int]:
+    """Every coordinate a ball of one dimension, by the ball's rule for alpha."""
+    config = at.config
+    alpha = config.radius**2 / (3 * config.rate)
+    return box_update(at.slope(theta), config.radius, alpha), 3
+
+
+def _ellipsoid(at: _Step, theta: Tensor) -> tuple[Tensor, int]:
+    """The metric is the Hessian's diagonal, without signs, scaled to the volume of the ball.
+
+    The diagonal costs as much as the Hessian: a product with it for every coordinate.
+    """
+    config = at.config
+    sizes = hessian(at.surrogate, theta).diagonal().abs()
+    sizes = sizes.clamp(min=max(FLATTEST * float(sizes.max()), FLATTEST))
+    metric = sizes / sizes.log().mean().exp()
+    alpha = config.radius**2 / ((len(theta) + 2) * config.rate)
+    step = ellipsoid_update(at.slope(theta), metric, config.radius, alpha)
+    return step, 3 + 2 * len(theta)
+
+
+def _damped(at: _Step, theta: Tensor) -> tuple[Tensor, int]:
+    """Where the Hessian bends down by more than 1/rate there is no step."""
+    curvature = hessian(at.surrogate, theta)
+    return damped_update(at.slope(theta), curvature, at.config.rate), 3 + 2 * len(theta)
+
+
 def _mgs(at: _Step, theta: Tensor) -> tuple[Tensor, int]:
     config = at.config
     found = importance_update(
@@ -98,11 +126,15 @@ STEPS: dict[str, Callable[[_Step, Tensor], tuple[Tensor, int]]] = {
     "gradient": _gradient,
     "newton": _newton,
     "first-order": _first_order,
+    "box": _box,
+    "ellipsoid": _ellipsoid,
+    "damped": _damped,
     "mgs": _mgs,
     "evolution-strategies": _evolution,
     "policy-gradient": _policy_gradient,
 }
 METHODS = (*STEPS, "cma-es")
+FLATTEST = 1e-3  # curvature of the ellipsoid, as such and as a share of the steepest
 FAR = 1e6  # whoever is farther from the origin has left
 
 
@@ -117,8 +149,8 @@ def minimize(
 
     `loss` maps points [n, d] to losses [n]; `surrogate` (the loss itself, unless given) is what is
     differentiated. The losses in the table are not counted. A run ends with its budget, or before
-    a step that is not finite. Raises ValueError for an unknown method or a bad start; Unusable, a
-    ValueError, if the loss raises or is NaN.
+    a step that is not finite or not defined. Raises ValueError for an unknown method or a bad
+    start; Unusable, a ValueError, if the loss raises or is NaN.
     """
     if method not in METHODS:
         raise ValueError(f"method is {method!r}, but must be one of {METHODS}")
@@ -152,6 +184,8 @@ def _walk(
         except Unusable as error:
             if error.code == "empty":  # every draw forbidden: stay, and pay
                 move, cost = torch.zeros_like(theta), config.samples
+            elif error.code == "indefinite":
+                return
             else:
                 raise
         used, theta = used + cost, theta + move

@@ -25,7 +25,12 @@ from core.optimization.minimize import METHODS, MinimizeConfig, minimize
 
 SEEDS = 5
 BUDGET = 200
-DETERMINISTIC = ("gradient", "newton", "first-order")
+PRIORS = ("gradient", "first-order", "box", "ellipsoid", "damped")  # each a prior's mean update
+DETERMINISTIC = (*PRIORS, "newton")
+FIELDS = {  # which methods are drawn; more than eight colors are not told apart
+    "post": tuple(name for name in METHODS if name not in ("box", "ellipsoid", "damped")),
+    "priors": (*PRIORS, "newton"),
+}
 GRID = np.arange(0, BUDGET + 1, 10)
 QUARTILES = (0.25, 0.5, 0.75)
 LEAST = 1e-8  # of what is drawn on the log axis
@@ -43,6 +48,7 @@ class RaceConfig(Config):
     x: Annotated[float, Range(-WINDOW, WINDOW, 0.1)] = 1.8
     y: Annotated[float, Range(-WINDOW, WINDOW, 0.1)] = -1.6
     formula: Annotated[str, Text(LONGEST_FORMULA)] = OWN
+    drawn: Annotated[str, Choice(*FIELDS)] = "post"
     shown: Annotated[int, Range(0, BUDGET, 20)] = BUDGET
 
     @property
@@ -62,34 +68,37 @@ class RaceConfig(Config):
 class Race:
     """Ways of the first seed, and the best loss so far over all seeds."""
 
+    # of the methods that are drawn
     # x, y, curve: a method's way up to `shown`; "lowest": the global minimum; "level": contours
     ways: pd.DataFrame
     losses: pd.DataFrame  # evaluations, curve, value: median above the least loss, low, high
-    table: pd.DataFrame  # method, median, low, high (quartiles), steps
+    table: pd.DataFrame  # of all; method, median, low, high (quartiles), steps
     lowest: float
-    best: str
+    best: str  # of those drawn
 
 
 def race(config: RaceConfig) -> Race:
     """Raises BadFormula or Unusable, ValueErrors, where the landscape can't be walked."""
-    runs = {name: _runs(replace(config, shown=BUDGET), name) for name in METHODS}
+    runs = {name: _runs(replace(config, shown=BUDGET, drawn="post"), name) for name in METHODS}
     x, y, lowest = global_minimum(config.landscape, config.own)
     curves = {name: _over_the_grid(found) - lowest for name, found in runs.items()}
     rows = [_row(name, values, len(runs[name][0])) for name, values in curves.items()]
     table = pd.DataFrame(rows, columns=["method", "median", "low", "high", "steps"])
+    drawn = FIELDS[config.drawn]
+    medians = table.set_index("method")["median"].loc[list(drawn)]
     ways = [_levels(config.landscape, config.own)]
-    ways += [_way(name, found[0], config.shown) for name, found in runs.items()]
+    ways += [_way(name, runs[name][0], config.shown) for name in drawn]
     ways.append(pd.DataFrame({"x": [x], "y": [y], "curve": ["lowest"]}))
     return Race(
         ways=pd.concat(ways, ignore_index=True),
-        losses=pd.concat([_quartiles(name, c) for name, c in curves.items()], ignore_index=True),
+        losses=pd.concat([_quartiles(name, curves[name]) for name in drawn], ignore_index=True),
         table=table,
         lowest=lowest,
-        best=str(table["method"][int(table["median"].argmin())]),
+        best=str(medians.idxmin()),
     )
 
 
-@lru_cache(maxsize=70)
+@lru_cache(maxsize=100)
 def _runs(config: RaceConfig, method: str) -> list[pd.DataFrame]:
     field = landscape(config.landscape, config.own)
     start = torch.tensor([config.x, config.y], dtype=torch.float64)

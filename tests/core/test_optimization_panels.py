@@ -132,8 +132,14 @@ def test_a_race_is_run_once_and_played_from_its_runs(kind: str) -> None:
     pd.testing.assert_frame_equal(whole.losses, part.losses)
     assert len(part.ways) < len(whole.ways)
     assert set(whole.table["method"]) == set(core.METHODS)
-    for name in core.METHODS:
+    for name in whole.losses["curve"].unique():
         assert (np.diff(column(whole.losses, name)) <= 0).all()
+    priors = core.race(core.RaceConfig(landscape=kind, drawn="priors"))
+    pd.testing.assert_frame_equal(priors.table, whole.table)
+    assert set(priors.losses["curve"]) | set(whole.losses["curve"]) == set(core.METHODS)
+    for found in (whole, priors):
+        kept = found.table[found.table["method"].isin(set(found.losses["curve"]))]
+        assert kept.set_index("method")["median"].idxmin() == found.best
 
 
 def test_contours_run_where_the_loss_is_one_number() -> None:

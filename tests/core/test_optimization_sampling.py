@@ -1,6 +1,7 @@
 """Importance sampling, MGS, score functions and the race: estimators against what they estimate."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -197,8 +198,8 @@ def test_the_score_function_has_the_gradient_of_autograd() -> None:
     assert float(toward_4.std()) < float(toward.std()) / 2
 
 
-SPENT = {"gradient": 3, "newton": 7, "first-order": 3, "mgs": 11, "evolution-strategies": 8,
-         "policy-gradient": 8}  # fmt: skip
+SPENT = {"gradient": 3, "newton": 7, "first-order": 3, "box": 3, "ellipsoid": 7, "damped": 7,
+         "mgs": 11, "evolution-strategies": 8, "policy-gradient": 8}  # fmt: skip
 
 
 @pytest.mark.parametrize("method", core.METHODS)
@@ -222,6 +223,43 @@ def test_every_method_keeps_to_its_budget_and_finds_the_bowl_s_floor(method: str
         assert calls == table["evaluations"].iloc[-1] + len(table)
     again = core.minimize(BOWL, THETA, method, config)
     assert again.equals(table)
+
+
+@pytest.mark.parametrize("method", SPENT)
+def test_a_budget_is_spent_to_the_last_step_it_pays_for(method: str) -> None:
+    for budget in (4 * SPENT[method], 5 * SPENT[method] - 1):
+        table = core.minimize(BOWL, THETA, method, core.MinimizeConfig(evaluations=budget))
+        assert table["evaluations"].tolist() == [SPENT[method] * step for step in range(5)]
+
+
+def test_the_steps_of_the_priors_are_what_their_integrals_give() -> None:
+    hessian = torch.tensor([4.0, 1.0], dtype=F64)
+    start, config = torch.tensor([0.3, -0.2], dtype=F64), core.MinimizeConfig(evaluations=10)
+
+    def bowl(points: Tensor) -> Tensor:
+        return (hessian * points**2).sum(-1) / 2
+
+    def move(method: str, rate: float) -> list[float]:
+        table = core.minimize(bowl, start, method, replace(config, rate=rate))
+        return (table[["x0", "x1"]].iloc[1].to_numpy() - start.numpy()).tolist()
+
+    slope = hessian * start
+    small = 1e-5  # so that every prior is in its linear regime
+    assert move("box", small) == pytest.approx((-small * slope).tolist(), rel=1e-4)
+    metric = hessian / 2  # of determinant one: the ball's volume
+    assert move("ellipsoid", small) == pytest.approx((-small * slope / metric).tolist(), rel=1e-4)
+    assert move("damped", 0.5) == pytest.approx((-slope / (hessian + 2)).tolist())
+    far = move("box", 10.0)  # sign descent, short of the radius
+    assert far[0] < 0 < far[1]
+    assert max(map(abs, far)) < config.radius
+
+
+def test_damped_newton_stops_where_its_density_has_no_mean() -> None:
+    field = core.landscape("saddle")
+    start = torch.tensor([0.5, 0.1], dtype=F64)
+    table = core.minimize(field.loss, start, "damped", core.MinimizeConfig(rate=2.0))
+    assert len(table) == 1
+    assert len(core.minimize(field.loss, start, "damped", core.MinimizeConfig(rate=0.5))) > 1
 
 
 def test_minimize_refuses_what_it_does_not_know() -> None:
