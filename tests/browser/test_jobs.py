@@ -1,6 +1,7 @@
 """Trainings in a real browser: asked for, followed from every page, found again after a crash."""
 
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from tests.browser.conftest import Open
 pytestmark = pytest.mark.browser
 
 NETWORK = "gelu?gelu.drift.depth=16&gelu.drift.seed=7#drift"
+LONG = "vae?vae.codes.seed=6#codes"  # there is time to stop it
+STEPS = re.compile(r"step ([1-9]\d*) / (\d+)")
+SHARE = re.compile(r"Stopped at (\d+) %. The checkpoint is kept")
 TRAINING = 180_000  # milliseconds that a training may take on a busy machine
 
 
@@ -48,14 +52,21 @@ def test_a_training_is_followed_on_another_page_drawn_when_it_ends_and_found_aga
 
 
 def test_a_training_is_stopped_and_goes_on_from_there(server: Server, visit: Open) -> None:
-    page = visit(f"{server.url}/{NETWORK.replace('seed=7', 'seed=6')}")
+    page = visit(f"{server.url}/{LONG}")
     ask(page)
     panel = page.get_by_test_id("stMain")
-    expect(panel.get_by_text("epoch 3")).to_be_visible(timeout=TRAINING)
+    so_far = panel.get_by_text(STEPS).first
+    expect(so_far).to_be_visible(timeout=TRAINING)
     panel.get_by_role("button", name="Stop").click()
-    expect(panel.get_by_text("The checkpoint is kept")).to_be_visible(timeout=TRAINING)
+    stopped = panel.get_by_text(SHARE)
+    expect(stopped).to_be_visible(timeout=TRAINING)
+    share = int(SHARE.search(stopped.inner_text())[1])  # type: ignore[index]
     page.get_by_role("button", name="Train it again").click()
-    drawn(page)
+    expect(so_far).to_be_visible(timeout=TRAINING)
+    done, total = STEPS.search(so_far.inner_text()).groups()  # type: ignore[union-attr]
+    panel.get_by_role("button", name="Stop").click()
+    expect(stopped).to_be_visible(timeout=TRAINING)
+    assert share - 1 <= 100 * int(done) / int(total) < 100
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "ended"])

@@ -58,6 +58,7 @@ jobs.ready_all(NETWORK, [TrainConfig(depth=16, seed=seed) for seed in range(90, 
 def test_many_jobs_of_a_picture_are_told_as_one_and_stopped_together(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(Job, "_stop", lambda job: None)  # no cluster is started for what waits here
     waiting = [Job(NETWORK, TrainConfig(depth=16, seed=seed)) for seed in range(90, 95)]
     for job in waiting:
         monkeypatch.setitem(jobs._jobs, job.key, job)
