@@ -83,7 +83,7 @@ def test_a_model_of_a_newer_program_is_not_trained_over() -> None:
     config = TrainConfig(depth=1, epochs=1, seed=27)
     kept = runs.run(NETWORK, config)
     card = Store().path / kept.key / "meta.json"
-    card.write_text(card.read_text().replace('"format": 1', '"format": 2'))
+    card.write_text(card.read_text().replace('"format":1', '"format":2'))
     text = card.read_text()
     job = jobs.submit(NETWORK, config)
     with pytest.raises(JobFailed, match="has format 2; this program reads up to 1: update it"):
