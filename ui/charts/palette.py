@@ -90,7 +90,7 @@ COLORS: Mapping[str, str] = {
     "share": GRAY,
     "kl": BLUE,
     "simple": VERMILION,
-    "box": GREEN,
+    "box": OLIVE,
     "variance": BLUE,
     "threshold": GRAY,
     "chance": GRAY,
