@@ -97,10 +97,11 @@ def controls(server: Server, rounds: int) -> dict[str, list[float]]:
     with _browser() as browser, _new_context(browser) as page:
         page.goto(f"{server.url}/{PAGE}")
         page.evaluate("watch.picture.then(watch.settled)")
+        drag = page.locator(".st-key-_drag-gelu-ripple-c").get_by_role("slider")
         page.locator("#ripple").scroll_into_view_if_needed()  # its panel is drawn when come near
+        drag.wait_for()  # the other controls lead away from it
         reach = page.locator(".st-key-gelu-curves-reach").get_by_role("slider")
         meter = page.locator(".st-key-gelu-curves-meter").get_by_role("radio")
-        drag = page.locator(".st-key-_drag-gelu-ripple-c").get_by_role("slider")
         return {
             "slider": [_key(reach, _to_and_fro(i), "keydown", "chart") for i in turns],
             "buttons": [_click(meter.nth(i % meter.count()), "chart") for i in turns],

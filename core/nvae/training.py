@@ -209,8 +209,8 @@ def _metrics(config: AnyConfig, found: Tensor, run: Training) -> dict[str, float
         "reconstruction": reconstruction,
         **{
             f"{name}_{at}": float(value)
-            for name, found in told.items()
-            for at, value in enumerate(found, 1)
+            for name, part in told.items()
+            for at, value in enumerate(part, 1)
         },
         "active": float((channels > ACTIVE).sum()),
         "rollbacks": float(run.remedies),
