@@ -8,7 +8,8 @@ orders; Choromanski et al. 2020 (arXiv:2009.14794) on random features.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Annotated
 
 import numpy as np
@@ -52,18 +53,7 @@ class Scales:
 
 def scales(config: ScalesConfig) -> Scales:
     """Every kernel on the same queries and keys, made larger and smaller."""
-    generator = torch.Generator().manual_seed(config.seed)
-    q, k = torch.randn(2, config.tokens, config.dim, generator=generator, dtype=torch.float64)
-    directions = random_directions(config.dim, int(config.features), generator)
-    curves = pd.DataFrame(
-        [
-            (scale, float(distance), curve)
-            for scale in SCALES
-            for curve, distance, _ in _found(q, k, scale, directions)
-            if curve in DRAWN
-        ],
-        columns=["scale", "value", "curve"],
-    )
+    q, k, directions = _drawn(config)
     counts = features(config.dim) | {"favor": int(config.features)}
     rows = [
         (kind, counts[kind], distance, negative)
@@ -72,7 +62,29 @@ def scales(config: ScalesConfig) -> Scales:
     table = pd.DataFrame(rows, columns=["kind", "features", "distance", "negative"])
     by_kind = table.set_index("kind")["distance"]
     best = str(by_kind.drop("uniform").idxmin())
-    return Scales(curves, table, best, float(by_kind[best]), float(by_kind["uniform"]))
+    return Scales(_curves(replace(config, scale=1.0)), table, best, float(by_kind[best]), float(by_kind["uniform"]))
+
+
+def _drawn(config: ScalesConfig) -> tuple[Tensor, Tensor, Tensor]:
+    """Queries, keys and the directions of the random features."""
+    generator = torch.Generator().manual_seed(config.seed)
+    q, k = torch.randn(2, config.tokens, config.dim, generator=generator, dtype=torch.float64)
+    return q, k, random_directions(config.dim, int(config.features), generator)
+
+
+@lru_cache(maxsize=8)  # the scale that is marked leaves the curves as they are
+def _curves(config: ScalesConfig) -> pd.DataFrame:
+    """The distance at every scale."""
+    q, k, directions = _drawn(config)
+    return pd.DataFrame(
+        [
+            (scale, distance, curve)
+            for scale in SCALES
+            for curve, distance, _ in _found(q, k, scale, directions)
+            if curve in DRAWN
+        ],
+        columns=["scale", "value", "curve"],
+    )
 
 
 def features(dim: int) -> dict[str, int]:

@@ -3,6 +3,7 @@
 Source: https://kexue.fm/archives/6992, eq. (1)-(5).
 """
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -58,12 +59,16 @@ def quadratic_gaps(
 ) -> Float[Tensor, " t"]:
     """Loss above its least value, theta^T H theta / 2, after 0 to `steps` steps of descent.
 
-    Exact: every eigendirection is multiplied by 1 - rate * eigenvalue in each step.
+    Exact: every eigendirection is multiplied by 1 - rate * eigenvalue in each step. With rows of
+    r steps, factor^(i r + j) = factor^(i r) factor^j: 2 sqrt(steps) powers, not `steps` of them.
     """
     places, axes = torch.linalg.eigh(hessian)
     factors = (1 - learning_rate * places).square()
-    powers = factors ** torch.arange(steps + 1, dtype=hessian.dtype)[:, None]
-    return powers @ (places * (axes.T @ start).square()) / 2
+    row = math.isqrt(steps) + 1
+    within = factors ** torch.arange(row, dtype=hessian.dtype)[:, None]
+    rows = factors ** (row * torch.arange(row, dtype=hessian.dtype))[:, None]
+    shares = places * (axes.T @ start).square() / 2
+    return ((rows * shares) @ within.T).flatten()[: steps + 1]
 
 
 def quadratic_path(

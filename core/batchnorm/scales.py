@@ -62,7 +62,7 @@ def scales(config: ScalesConfig) -> Scales:
     rows = [{"treatment": how, **numbers} for how, (numbers, _) in found.items()]
     table = pd.DataFrame(rows).set_index("treatment", drop=False)
     return Scales(
-        laws=_laws(x / config.scale),
+        laws=_laws(config.inputs, config.seed),
         losses=pd.concat([_curve(how, gaps) for how, (_, gaps) in found.items()]),
         table=table.reset_index(drop=True),
         same_trace=float(table["largest"]["rms"] / table["largest"]["standardized"]),
@@ -126,8 +126,10 @@ def _curve(how: str, gaps: Tensor) -> pd.DataFrame:
     return pd.DataFrame({"step": range(DRAWN + 1), "curve": how, "gap": shares.numpy()})
 
 
-def _laws(x: Tensor) -> pd.DataFrame:
+@lru_cache(maxsize=8)
+def _laws(name: str, seed: int) -> pd.DataFrame:
     """Curves over the scale, 1 at scale 1; the second moment itself goes as the square."""
+    x = inputs(name, seed)
     at_one = {
         "smoothness": least_squares_smoothness(x, bias=False).largest,
         "factor": float(x.square().sum(1).mean().sqrt()),

@@ -5,6 +5,7 @@ Source: https://kexue.fm/archives/7180, corollaries 2 to 4.
 
 import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Annotated
 
 import numpy as np
@@ -151,7 +152,8 @@ def _expected(config: MetersConfig, m: int, n: int) -> float:
 
 def _curves(config: MetersConfig, last: Orthogonality) -> pd.DataFrame:
     """Measured up to `size`, expected beyond it too, so that the axes stand still."""
-    found = {size: orthogonality(_weight(config, size)) for size in SWEEP if size < config.size}
+    sweep = {size: replace(config, size=size) for size in SWEEP if size < config.size}
+    found = {size: _orthogonality(smaller) for size, smaller in sweep.items()}
     found[config.size] = last
     rows = [row for size, one in found.items() for row in _row(sides(config, size)[1], one)]
     for m, n in (sides(config, size) for size in (*SWEEP, 512, 1024, LARGEST)):
@@ -161,6 +163,11 @@ def _curves(config: MetersConfig, last: Orthogonality) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=["n", "curve", "value"])
     shown = (table["value"] > 0) & np.isfinite(table["value"])
     return table.assign(value=table["value"].where(shown))
+
+
+@lru_cache(maxsize=64)  # of all sizes that are looked at, the sweep is the same
+def _orthogonality(config: MetersConfig) -> Orthogonality:
+    return orthogonality(_weight(config, config.size))
 
 
 def _row(n: int, found: Orthogonality) -> list[tuple[int, str, float]]:
