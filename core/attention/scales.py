@@ -62,7 +62,8 @@ def scales(config: ScalesConfig) -> Scales:
     table = pd.DataFrame(rows, columns=["kind", "features", "distance", "negative"])
     by_kind = table.set_index("kind")["distance"]
     best = str(by_kind.drop("uniform").idxmin())
-    return Scales(_curves(replace(config, scale=1.0)), table, best, float(by_kind[best]), float(by_kind["uniform"]))
+    curves = _curves(replace(config, scale=1.0))
+    return Scales(curves, table, best, float(by_kind[best]), float(by_kind["uniform"]))
 
 
 def _drawn(config: ScalesConfig) -> tuple[Tensor, Tensor, Tensor]:
