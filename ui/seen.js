@@ -7,8 +7,8 @@ export default function ({ data, parentElement, setStateValue }) {
   let times = 0;
   let again;
   // Several places can come near at once, and one message may stand for all: say it until heard.
-  // Not while a run goes on: a fragment that is asked for meanwhile begins at its very end, and
-  // Streamlit then drops what of that run has not left the server yet.
+  // Not while a run goes on: what is asked for meanwhile would wait for its end, and be asked for
+  // again until then.
   const say = () => {
     const waits = running();
     if (!waits) setStateValue("seen", ++times);
