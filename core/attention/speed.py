@@ -121,7 +121,7 @@ def measure(config: SpeedConfig, state: Tensors | None = None) -> Iterator[Snaps
 
 
 def timed(forms: Sequence[Form], qkv: Tokens, backward: bool) -> list[list[float]]:
-    """Seconds of each form in each round, forms in turn; first a pass over few tokens, uncounted."""
+    """Seconds of each form in each round, forms in turn, after an uncounted one on few tokens."""
     q, k, v = (x[..., :WARM, :] for x in qkv)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
