@@ -11,7 +11,7 @@ import math
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -84,15 +84,19 @@ def peers(causal: bool) -> dict[str, Form]:
     return found
 
 
-def times(asked: Pass, longest: int, rounds: int) -> dict[tuple[str, int], list[float]]:
-    """Milliseconds of each round, by form and number of tokens."""
+def times(
+    asked: Pass, longest: int, rounds: int, only: Collection[str] = ()
+) -> dict[tuple[str, int], list[float]]:
+    """Milliseconds of each round, by form (all, or those named) and number of tokens."""
     found: dict[tuple[str, int], list[float]] = {}
     longest = longest if asked.causal else min(longest, 16384)  # softmax would take an hour beyond
     for n in (size for size in SIZES if size <= longest):
         print(f"measuring: {asked.name}, n = {n} ...", file=sys.stderr)
         qkv = _on_device(inputs(SpeedConfig(), n))
         chosen = {
-            name: form for name, form in forms(asked.causal).items() if n <= SLOW.get(name, n)
+            name: form
+            for name, form in forms(asked.causal).items()
+            if n <= SLOW.get(name, n) and (not only or name in only)
         }
         for turn in range(rounds):
             for name, form in chosen.items():
@@ -111,19 +115,19 @@ def figures(asked: Pass, found: dict[tuple[str, int], list[float]]) -> list[Figu
     ]
     least = {key: min(samples) for key, samples in found.items()}
     for n, most in ((16384, 10 if asked.causal else 30), (65536, 30)):
-        if ("chunkwise", n) in least:
-            share = least["chunkwise", n] / least["fused softmax", n]
-            name = f"{asked.name}, n = {n}: chunkwise / fused softmax"
-            made.append(Figure(name, "", [share], Target("max", 1 / most)))
-    if asked.causal:
+        for other in (name for name, size in least if size == n and name != "chunkwise"):
+            share = least["chunkwise", n] / least[other, n]
+            goal = Target("max", 1 / most) if other == "fused softmax" else None
+            made.append(Figure(f"{asked.name}, n = {n}: chunkwise / {other}", "", [share], goal))
+    if asked.causal and "fused softmax" in {name for name, _ in least}:
         made.append(
             Figure(f"{asked.name}: crossing", "tokens", [crossing(least)], Target("max", 384))
         )
     sizes = [n for name, n in least if name == "chunkwise" and n >= FITTED]
     if len(sizes) > 1:
         slope = exponent(sizes, [least["chunkwise", n] for n in sizes])
-        goal = Target("max", 1.1) if asked.causal else None
-        made.append(Figure(f"{asked.name}: exponent of chunkwise time in n", "", [slope], goal))
+        limit = Target("max", 1.1) if asked.causal else None
+        made.append(Figure(f"{asked.name}: exponent of chunkwise time in n", "", [slope], limit))
     return made
 
 
@@ -170,14 +174,17 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.attention", description=__doc__)
     parser.add_argument("--longest", type=int, default=65536, help="most tokens")
     parser.add_argument("--rounds", type=int, default=5, help="rounds up to 4096 tokens")
+    parser.add_argument("--only", nargs="+", default=[], metavar="PEER", help="beside chunkwise")
     parser.add_argument("--out", type=Path, help="where the figures go")
     asked = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    found = [row for p in PASSES for row in figures(p, times(p, asked.longest, asked.rounds))]
-    if not _cuda():
+    only = ["chunkwise", *asked.only] if asked.only else []
+    taken = {p: times(p, asked.longest, asked.rounds, only) for p in PASSES}
+    found = [row for p, milliseconds in taken.items() for row in figures(p, milliseconds)]
+    if not _cuda() and not only:
         found += memory(asked.longest)
     print(table(found))
-    whole = asked.longest == SIZES[-1]
+    whole = asked.longest == SIZES[-1] and not only
     kept = asked.out or (RESULTS / f"attention{_device_suffix()}.json" if whole else None)
     if kept:
         rows = {"machine": about(), "figures": [figure.to_dict() for figure in found]}

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+import torch
 from filelock import FileLock, Timeout
 
 from core import library
@@ -64,13 +65,14 @@ def versions(*packages: str) -> dict[str, str]:
 def _train(task: Task, config: Config, report: Report, cancelled: Asked) -> Artefact:
     notes = _Notes(task, config)
     try:
-        for snapshot in task.train(config, notes.state):
-            report(notes.take(snapshot))
-            if snapshot.done < snapshot.total:
-                stop = cancelled()
-                notes.checkpoint(snapshot, now=stop)
-                if stop:
-                    raise Cancelled(notes.key)
+        with torch.enable_grad():  # whoever asks for the model may be one who needs no gradient
+            for snapshot in task.train(config, notes.state):
+                report(notes.take(snapshot))
+                if snapshot.done < snapshot.total:
+                    stop = cancelled()
+                    notes.checkpoint(snapshot, now=stop)
+                    if stop:
+                        raise Cancelled(notes.key)
     except Exception as error:
         if not isinstance(error, Cancelled):
             checkpoints().remove(notes.key)  # what failed once from there would fail again

@@ -115,6 +115,16 @@ def test_attention_figures_say_whether_targets_are_met() -> None:
     assert rows["causal, forward: exponent of chunkwise time in n"].met
 
 
+def test_attention_can_be_measured_beside_one_peer() -> None:
+    found = {(name, 16384): [ms] for name, ms in (("chunkwise", 2.0), ("fast-transformers", 8.0))}
+    rows = {row.name: row for row in attention.figures(attention.PASSES[0], found)}
+    ratio = rows["causal, forward, n = 16384: chunkwise / fast-transformers"]
+    assert (ratio.summary["max"], ratio.target) == (0.25, None)
+    assert "causal, forward: crossing" not in rows
+    times = attention.times(attention.PASSES[0], 128, 1, ["chunkwise"])
+    assert list(times) == [("chunkwise", 128)]
+
+
 def test_the_slope_of_memory_is_that_of_its_second_half() -> None:
     noise = np.random.default_rng(0).normal(0, 2, 300)
     grows = [(2.0 * i, 500 + 0.1 * i + noise[i]) for i in range(300)]  # 3 MB a minute

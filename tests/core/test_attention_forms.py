@@ -95,14 +95,15 @@ def test_the_output_is_the_matrix_times_the_values(
         torch.testing.assert_close(sums, (sums > 0).double())  # 0 where relu leaves no weight
 
 
+@pytest.mark.parametrize("form", core.FORMS)
 @pytest.mark.parametrize("kind", MAPS)
-def test_single_precision_agrees_to_its_rounding(kind: str) -> None:
+def test_single_precision_agrees_to_its_rounding(kind: str, form: str) -> None:
     q, k, v = tokens(2, 4, 301, 16, values=8)
-    exact = attend(q, k, v, feature_map=kind, causal=True, form="quadratic", normalize=False)
-    single = attend(
-        q.float(), k.float(), v.float(), feature_map=kind, causal=True, normalize=False
-    ).double()
-    assert float((single - exact).abs().max() / exact.abs().max()) < 1e-5
+    for normalize in {False, kind != "identity"}:
+        options = {"feature_map": kind, "causal": True, "normalize": normalize}
+        exact = attend(q, k, v, form="quadratic", **options)
+        single = attend(q.float(), k.float(), v.float(), form=form, **options).double()
+        assert float((single - exact).abs().max() / exact.abs().max()) < 1e-5
 
 
 @pytest.mark.parametrize("causal", [False, True])

@@ -54,6 +54,12 @@ def test_a_run_ends_with_the_weights_of_the_plain_generator_and_tells_how(store:
     assert Store().keys() == [found.key]
 
 
+def test_who_needs_no_gradient_can_ask_for_a_training(store: Path) -> None:
+    with torch.no_grad():
+        found = runs.run(NETWORK, CONFIG)
+    assert same(found.tensors, unbroken(CONFIG))
+
+
 @settings(max_examples=8)
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=3))
 def test_stopped_anywhere_and_taken_up_again_it_ends_with_the_same_weights(

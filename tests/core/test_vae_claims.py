@@ -10,7 +10,6 @@ import torch
 
 from core import vae as core
 from core.claims import Cost, Evidence, Verdict, record, shipped
-from core.vae import data
 
 trained = importlib.import_module("core.vae.trained_claims")
 CLAIMS = {claim.id.partition(".")[2]: claim for claim in core.CLAIMS}
@@ -72,15 +71,15 @@ def with_measures(**changes: dict[str, Any]) -> Any:
     return wrong
 
 
-def reads(pixels: float, codes: float, decoded: float) -> Any:
-    """What is missed in each, told apart by its width and its values: one factor."""
-    gray = data.load("characters").pixels
-    spread = torch.randn(120, generator=torch.Generator().manual_seed(0))
+def reads(pixels: float, codes: float) -> Any:
+    """What is missed off images, decoded ones, too, and off codes: one factor, with noise of 0.09
+    in two standard errors."""
+    spread = torch.linspace(-1, 1, 120) * 0.5 * 3**0.5
 
     def errors(images: Any, x: torch.Tensor) -> dict[str, torch.Tensor]:
-        if torch.equal(x, gray):
+        if x.shape[1] > 8:
             return {"ink": torch.full((120,), 1 - pixels)}
-        return {"ink": 1 - (codes if x.shape[1] == 8 else decoded) + 0.5 * spread}
+        return {"ink": 1 - codes + spread}
 
     return errors
 
@@ -90,17 +89,19 @@ def points(config: core.VAEConfig) -> bool:
 
 
 TURNS: list[tuple[str, dict[str, Any], Verdict]] = [
-    ("G1", {"_misread": reads(0.9, 0.5, 0.7)}, Verdict.FAILS),
-    ("G1", {"_misread": reads(0.9, 0.5, 0.85)}, Verdict.CONDITIONAL),
-    ("G1", {"_misread": reads(0.9, 0.85, 0.9)}, Verdict.HOLDS),
+    ("G1", {"_misread": reads(0.9, 0.7)}, Verdict.FAILS),
+    ("G1", {"_misread": reads(0.9, 0.75)}, Verdict.CONDITIONAL),
+    ("G1", {"_misread": reads(0.9, 0.85)}, Verdict.HOLDS),
+    ("G1", {"measures": with_measures(**{"ae-8": {"error": 10.0}})}, Verdict.OPEN),
     ("G3", {"participation_ratio": lambda z: 2.0}, Verdict.FAILS),
     ("G4", {"optimal_decoder": lambda z, m, s, x: x[: len(z)]}, Verdict.FAILS),
     ("G5", {"_gap_error": lambda config, seed: 10.0 if points(config) else 1e3}, Verdict.FAILS),
     (
         "G5",
-        {"_gap_error": lambda config, seed: 1e4 if points(config) else 120.0},
+        {"_gap_error": lambda config, seed: 1e4 if points(config) else 45.0},
         Verdict.CONDITIONAL,
     ),
+    ("G5", {"_gap_error": lambda config, seed: 1e4 if points(config) else 35.0}, Verdict.HOLDS),
     ("G6", {"covered_share": lambda z, r: 0.5}, Verdict.FAILS),
     ("G7", {"uniform_kl": lambda m, s: 2 * core.gaussian_kl(m, 2 * s.log())}, Verdict.HOLDS),
     ("G8", {"_error_at": lambda name, t, seed, start: 1 + t}, Verdict.FAILS),
@@ -130,7 +131,7 @@ TURNS: list[tuple[str, dict[str, Any], Verdict]] = [
     ),
     ("G13", {"measures": with_measures(vae={"aggregate_kl": 0.1})}, Verdict.HOLDS),
     ("G14", {"_sample_gap": lambda config, seed: 1.0}, Verdict.FAILS),
-    ("G14", {"_sample_gap": lambda config, seed: 1e3 + 1e3 * points(config)}, Verdict.CONDITIONAL),
+    ("G14", {"_sample_gap": lambda config, seed: 45.0 + points(config)}, Verdict.CONDITIONAL),
     ("G16", {"_half_way": lambda config, seed: (2.0, 1.0)}, Verdict.FAILS),
     ("G16", {"_half_way": lambda config, seed: (2.0, 3.0)}, Verdict.CONDITIONAL),
     ("G17", {"optimal_decoder": core.median_decoder}, Verdict.FAILS),
