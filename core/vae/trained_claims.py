@@ -14,6 +14,7 @@ from functools import lru_cache, wraps
 import numpy as np
 import pandas as pd
 import torch
+from scipy.stats import f as f_ratio
 from scipy.stats import ortho_group, spearmanr
 from torch import Tensor
 
@@ -30,6 +31,7 @@ from core.vae.shapes import participation_ratio
 from core.vae.training import SHIPPED, restored, train
 
 STARTS = (0, 1, 2)  # seeds of the training
+ENCODERS = 10  # of a kind, from so many starts, where it is their spread that counts
 CHANCE = 1e-4  # a result less probable than this is none
 GOOD = 0.1  # share of the variance that a good reconstruction may miss
 MUCH = 0.1  # of accuracy or R^2: what is lost of a reading beyond that is much
@@ -98,19 +100,24 @@ def equivalent(seed: int, start: int) -> Evidence:
 def shape_by_encoder(seed: int) -> Evidence:
     """G2: other encoders give codes of other shapes; the shape shows the quality.
 
-    Four autoencoders and four VAEs of the digits, trained from four starts. HOLDS if the spread
+    Ten autoencoders and ten VAEs of the digits, each from a start of its own. HOLDS if the spread
     over the starts of the code's size (log of its root mean square) is at least three times as
-    large for the autoencoder, FAILS if it is not larger, CONDITIONAL between.
+    large for the autoencoder, FAILS if it is not larger than chance makes it (F test, 5 %),
+    CONDITIONAL between.
     """
     spread = {}
     details: dict[str, float] = {}
     for family in ("point", "diagonal"):
-        sizes, ratios = zip(*(_shape(family, 4 * seed + k) for k in range(4)), strict=True)
+        sizes, ratios = zip(
+            *(_shape(family, ENCODERS * seed + k) for k in range(ENCODERS)), strict=True
+        )
         spread[family] = float(np.std(np.log(sizes), ddof=1))
         details |= {f"size_{family}": float(np.mean(sizes)), f"spread_{family}": spread[family]}
         details |= {f"dimensions_{family}": float(np.mean(ratios))}
     ratio = spread["point"] / spread["diagonal"]
-    return Evidence(graded(ratio > 1, ratio >= 3), ratio, 3.0, None, details=details)
+    chance = float(f_ratio.sf(ratio**2, ENCODERS - 1, ENCODERS - 1))
+    details["by_chance"] = chance
+    return Evidence(graded(chance < 0.05, ratio >= 3), ratio, 3.0, None, details=details)
 
 
 @from_every_start
