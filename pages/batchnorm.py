@@ -440,6 +440,42 @@ def batches(config: core.BatchesConfig) -> None:
     )
 
 
+def slopes(config: core.SlopesConfig) -> None:
+    """What is bounded, what is not, and how nonlinear it is where inputs are normalized."""
+    result = lab.compute(core.slopes, config)
+    left, right = st.columns(2)
+    with left:
+        lab.chart(
+            charts.lines, result.activations, x="x", y="slope", series="curve",
+            names=series(result.activations["curve"]), x_title=t("batchnorm.slopes.x"),
+            y_title=t("batchnorm.slopes.slope"), y_scale="symlog",
+            alt=t("batchnorm.slopes.alt_activations"),
+        )  # fmt: skip
+    with right:
+        lab.chart(
+            charts.lines, result.losses, x="output", y="slope", series="curve",
+            names=series(result.losses["curve"]), x_title=t("batchnorm.slopes.output"),
+            y_title=t("batchnorm.slopes.of_loss"), y_scale="log",
+            alt=t("batchnorm.slopes.alt_losses"),
+        )  # fmt: skip
+    lab.chart(
+        charts.lines, result.shares, x="std", y="share", series="curve",
+        names=series(result.shares["curve"]), points=("here",),
+        x_title=t("batchnorm.slopes.std"), y_title=t("batchnorm.slopes.share"), x_scale="log",
+        y_domain=(0.0, 1.0), alt=t("batchnorm.slopes.alt_shares"),
+    )  # fmt: skip
+    st.markdown(
+        t(
+            "batchnorm.slopes.found",
+            name=t(f"batchnorm.options.{config.activation}"),
+            reach=config.reach,
+            largest=pretty(result.largest, 4),
+            std=pretty(config.std),
+            share=f"{100 * result.share:.1f}",
+        )
+    )
+
+
 lab.header(SLUG)
 lab.panel(
     SLUG,
@@ -495,6 +531,7 @@ lab.panel(
 )
 lab.panel(SLUG, core.NoiseConfig, shift)
 lab.panel(SLUG, core.BatchesConfig, batches)
+lab.panel(SLUG, core.SlopesConfig, slopes)
 lab.claims(SLUG)
 lab.equations(SLUG)
 lab.source(

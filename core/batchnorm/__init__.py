@@ -74,6 +74,7 @@ from core.batchnorm.one_layer import (
 )
 from core.batchnorm.probes import landscape_along_gradient
 from core.batchnorm.scales import Scales, ScalesConfig, preconditioned_difference, scales
+from core.batchnorm.slopes import Slopes, SlopesConfig, slopes
 from core.batchnorm.surface import (
     SURFACE,
     GridConfig,
@@ -140,6 +141,8 @@ __all__ = [
     "Scales",
     "ScalesConfig",
     "Shift",
+    "Slopes",
+    "SlopesConfig",
     "Smoothness",
     "Surface",
     "SurfaceConfig",
@@ -208,6 +211,7 @@ __all__ = [
     "shifted_inputs",
     "shipped",
     "slope_change",
+    "slopes",
     "spectral_density",
     "statistics",
     "steps_to",
