@@ -50,9 +50,18 @@ def rest() -> None:
     global _timer
     with _lock:
         _keep_awake()
-        _timer = threading.Timer(IDLE, end)
+        _timer = threading.Timer(IDLE, end_if_idle)
         _timer.daemon = True
         _timer.start()
+
+
+def end_if_idle() -> None:
+    """End unless a task is on its way: one may have come while it was said that none was left."""
+    futures = list(_client.futures.values()) if _client else []
+    if any(future.status == "pending" for future in futures):
+        rest()
+    else:
+        end()
 
 
 def end() -> None:

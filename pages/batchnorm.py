@@ -12,7 +12,7 @@ from typing import Any
 import streamlit as st
 
 from core import batchnorm as core
-from ui import cards, charts, jobs, lab
+from ui import address, cards, charts, jobs, lab
 from ui.i18n import t
 from ui.numbers import latex, pretty
 
@@ -103,6 +103,8 @@ def scales(config: core.ScalesConfig) -> None:
 
 def training(config: core.CompareConfig) -> None:
     """A normalized network beside the plain one."""
+    if changed(config) and st.session_state.get(address.key(SLUG, "surface", "pair")) == "own":
+        st.rerun()  # the surface is of this pair, and another panel
     config = trainable(config)
     trainings = config.trainings
     grow = partial(together, tuple(trainings), config.learning_rate)
@@ -141,6 +143,13 @@ def training(config: core.CompareConfig) -> None:
         st.markdown(ending(name, run, result.rate))
     shown = config if ready else core.CompareConfig()
     st.caption(cards.settings(core.TRAINING.name, shown.trainings["normalized"]))
+
+
+def changed(config: core.CompareConfig) -> bool:
+    """Whether the pair is another one than when it was last drawn."""
+    before = st.session_state.get("_batchnorm.pair")
+    st.session_state["_batchnorm.pair"] = config
+    return before not in (None, config)
 
 
 def trainable(config: core.CompareConfig) -> core.CompareConfig:
@@ -232,40 +241,68 @@ def curvature(config: core.CurvatureConfig) -> None:
 
 def surface(config: core.SurfaceConfig) -> None:
     """The loss around both trained networks, on one scale."""
+    view = partial(viewed, pair_above() if config.pair == "own" else None)
+    if not jobs.ready_all(core.SURFACE, core.dear(view(config))):
+        return
 
     def draw(now: core.SurfaceConfig) -> None:
-        result = lab.compute(core.surface, now)
+        result = lab.compute(core.surface, view(now))
         pictures = {
             "plain": (result.plain, result.plain_wires),
             "normalized": (result.normalized, result.normalized_wires),
         }
         for (name, (cells, wires)), column in zip(pictures.items(), st.columns(2), strict=True):
-            word = t(f"batchnorm.series.{name}")
             with column:
-                lab.chart(
-                    charts.heatmap, cells, x="first", y="second", value="loss",
-                    x_title=f"{t('batchnorm.surface.first')} · {word}",
-                    y_title=t("batchnorm.surface.second"),
-                    value_title=t("batchnorm.surface.loss"), domain=(-2.0, 2.0),
-                    alt=t("batchnorm.surface.alt_cells", name=word),
-                )  # fmt: skip
-                lab.chart(
-                    charts.lines, wires, x="across", y="up", series="curve",
-                    names={name: word}, paths=(name,), x_title=t("batchnorm.surface.across"),
-                    y_title=t("batchnorm.surface.up"), x_domain=(-1.5, 1.5), y_domain=(-0.8, 2.2),
-                    numbers=False,
-                    alt=t("batchnorm.surface.alt_wires", name=word),
-                )  # fmt: skip
+                draw_surface(name, cells, wires)
 
     lab.player(SLUG, config, "angle", draw)
-    sharp = lab.memo(core.surface)(config).sharp
+    found = lab.memo(core.surface)(view(config))
     st.markdown(
         t(
             "batchnorm.surface.found",
-            plain=pretty(sharp["plain"], 3),
-            normalized=pretty(sharp["normalized"], 3),
+            plain=pretty(found.sharp["plain"], 3),
+            normalized=pretty(found.sharp["normalized"], 3),
         )
     )
+    for name in found.diverged:
+        st.markdown(t("batchnorm.surface.diverged", name=t(f"batchnorm.series.{name}")))
+    normalized = view(config).grids["normalized"].network
+    st.caption(cards.settings(core.TRAINING.name, normalized))
+
+
+def pair_above() -> core.CompareConfig:
+    """What stands in the panel of trainings, if it is trained; else a word, and what ships."""
+    pair = address.read(SLUG, "training", core.CompareConfig)
+    if core.is_trained(pair):
+        return pair
+    st.info(t("batchnorm.surface.untrained"))
+    return core.CompareConfig()
+
+
+def viewed(
+    own: core.CompareConfig | None, view: core.SurfaceConfig
+) -> core.SurfaceConfig | core.PairSurfaceConfig:
+    """The view of the reader's own pair, if it is that one."""
+    return core.around(own, view) if own else view
+
+
+def draw_surface(name: str, cells: Any, wires: Any) -> None:
+    """One network's: from above as colors, from the side as wires."""
+    word = t(f"batchnorm.series.{name}")
+    lab.chart(
+        charts.heatmap, cells, x="first", y="second", value="loss",
+        x_title=f"{t('batchnorm.surface.first')} · {word}",
+        y_title=t("batchnorm.surface.second"),
+        value_title=t("batchnorm.surface.loss"), domain=(-2.0, 2.0),
+        alt=t("batchnorm.surface.alt_cells", name=word),
+    )  # fmt: skip
+    lab.chart(
+        charts.lines, wires, x="across", y="up", series="curve",
+        names={name: word}, paths=(name,), x_title=t("batchnorm.surface.across"),
+        y_title=t("batchnorm.surface.up"), x_domain=(-1.5, 1.5), y_domain=(-0.8, 2.2),
+        numbers=False,
+        alt=t("batchnorm.surface.alt_wires", name=word),
+    )  # fmt: skip
 
 
 def sweep(config: core.SweepConfig) -> None:
@@ -298,6 +335,18 @@ def sweep(config: core.SweepConfig) -> None:
             none=pretty(result.widest["none"]),
             batch=pretty(result.widest["batch-before"]),
         )
+    )
+    st.caption(whose(config, result))
+
+
+def whose(config: core.SweepConfig, result: core.Sweep) -> str:
+    """What the map was made of, and whether it came with the project."""
+    return t(
+        "batchnorm.sweep.whose",
+        activation=t(f"batchnorm.options.{config.activation}"),
+        inputs=t(f"batchnorm.series.{'standardized' if config.standardized else 'raw'}"),
+        seeds=", ".join(map(str, result.seeds)),
+        origin=t(f"models.origin.{'shipped' if result.shipped else 'local'}"),
     )
 
 
@@ -391,6 +440,42 @@ def batches(config: core.BatchesConfig) -> None:
     )
 
 
+def slopes(config: core.SlopesConfig) -> None:
+    """What is bounded, what is not, and how nonlinear it is where inputs are normalized."""
+    result = lab.compute(core.slopes, config)
+    left, right = st.columns(2)
+    with left:
+        lab.chart(
+            charts.lines, result.activations, x="x", y="slope", series="curve",
+            names=series(result.activations["curve"]), x_title=t("batchnorm.slopes.x"),
+            y_title=t("batchnorm.slopes.slope"), y_scale="symlog",
+            alt=t("batchnorm.slopes.alt_activations"),
+        )  # fmt: skip
+    with right:
+        lab.chart(
+            charts.lines, result.losses, x="output", y="slope", series="curve",
+            names=series(result.losses["curve"]), x_title=t("batchnorm.slopes.output"),
+            y_title=t("batchnorm.slopes.of_loss"), y_scale="log",
+            alt=t("batchnorm.slopes.alt_losses"),
+        )  # fmt: skip
+    lab.chart(
+        charts.lines, result.shares, x="std", y="share", series="curve",
+        names=series(result.shares["curve"]), points=("here",),
+        x_title=t("batchnorm.slopes.std"), y_title=t("batchnorm.slopes.share"), x_scale="log",
+        y_domain=(0.0, 1.0), alt=t("batchnorm.slopes.alt_shares"),
+    )  # fmt: skip
+    st.markdown(
+        t(
+            "batchnorm.slopes.found",
+            name=t(f"batchnorm.options.{config.activation}"),
+            reach=config.reach,
+            largest=pretty(result.largest, 4),
+            std=pretty(config.std),
+            share=f"{100 * result.share:.1f}",
+        )
+    )
+
+
 lab.header(SLUG)
 lab.panel(
     SLUG,
@@ -446,6 +531,7 @@ lab.panel(
 )
 lab.panel(SLUG, core.NoiseConfig, shift)
 lab.panel(SLUG, core.BatchesConfig, batches)
+lab.panel(SLUG, core.SlopesConfig, slopes)
 lab.claims(SLUG)
 lab.equations(SLUG)
 lab.source(

@@ -1,8 +1,8 @@
 """Train the networks that the batch normalization page shows from the first look on.
 
-Writes pretrained/batchnorm/<digest>/, one folder a network and one for the map of batch sizes. Run
-from the repository root: `python scripts/train_batchnorm_networks.py` (five minutes; what is there
-already is left alone).
+Writes pretrained/batchnorm/<digest>/, one folder a network, one for the map of batch sizes, two for
+the surfaces of the convolutional nets. Run from the repository root:
+`python scripts/train_batchnorm_networks.py` (five minutes; what is there already is left alone).
 """
 
 import os
@@ -18,6 +18,7 @@ from core import library, runs, tables
 from core.batchnorm.batches import EVAL, EvalConfig
 from core.batchnorm.compare import REPEATED, SHIPPED, repeats
 from core.batchnorm.curvature import SEEDS, SHARPNESS, sharpness_table
+from core.batchnorm.surface import SURFACE, SurfaceConfig
 from core.batchnorm.training import TRAINING, WATCHED
 from core.knobs import Config
 from core.training import Task
@@ -34,6 +35,10 @@ def main() -> None:
             for config in repeats(SHIPPED[name])
         },
         "batches": (EVAL, EvalConfig()),
+        **{
+            f"surface, {name}": (SURFACE, grid)
+            for name, grid in SurfaceConfig(pair="cnn").grids.items()
+        },
     }
     with tempfile.TemporaryDirectory() as folder:
         os.environ["LAB_STORE"] = folder

@@ -13,6 +13,7 @@ from core.batchnorm.compare import (
     OneSample,
     Run,
     compare,
+    is_trained,
     live,
     shipped,
 )
@@ -73,7 +74,19 @@ from core.batchnorm.one_layer import (
 )
 from core.batchnorm.probes import landscape_along_gradient
 from core.batchnorm.scales import Scales, ScalesConfig, preconditioned_difference, scales
-from core.batchnorm.surface import Surface, SurfaceConfig, filter_direction, restored, surface
+from core.batchnorm.slopes import Slopes, SlopesConfig, slopes
+from core.batchnorm.surface import (
+    SURFACE,
+    GridConfig,
+    PairSurfaceConfig,
+    Surface,
+    SurfaceConfig,
+    around,
+    dear,
+    filter_direction,
+    restored,
+    surface,
+)
 from core.batchnorm.sweep import (
     ROW,
     RowConfig,
@@ -97,7 +110,7 @@ from core.batchnorm.training import (
 )
 from core.batchnorm.valley import Valley, ValleyConfig, moment, valley
 
-TASKS = {"network": TRAINING, "row": ROW, "batches": EVAL}
+TASKS = {"network": TRAINING, "row": ROW, "batches": EVAL, "surface": SURFACE}
 
 __all__ = [
     "CLAIMS",
@@ -106,6 +119,7 @@ __all__ = [
     "NORMS",
     "ROW",
     "SHIPPED",
+    "SURFACE",
     "TASKS",
     "TRAINING",
     "TREATMENTS",
@@ -116,15 +130,19 @@ __all__ = [
     "Curvature",
     "CurvatureConfig",
     "EvalConfig",
+    "GridConfig",
     "Noise",
     "NoiseConfig",
     "Normalization",
     "OneSample",
+    "PairSurfaceConfig",
     "RowConfig",
     "Run",
     "Scales",
     "ScalesConfig",
     "Shift",
+    "Slopes",
+    "SlopesConfig",
     "Smoothness",
     "Surface",
     "SurfaceConfig",
@@ -135,6 +153,7 @@ __all__ = [
     "ValleyConfig",
     "accuracies",
     "accuracy",
+    "around",
     "available",
     "batch_noise",
     "batches",
@@ -146,6 +165,7 @@ __all__ = [
     "cnn",
     "compare",
     "curvature",
+    "dear",
     "dense_hessian",
     "descent_bound",
     "descent_step",
@@ -157,6 +177,7 @@ __all__ = [
     "growing",
     "guaranteed_change",
     "hessian_product",
+    "is_trained",
     "landscape_along_gradient",
     "largest_slope",
     "layer_gradients",
@@ -190,6 +211,7 @@ __all__ = [
     "shifted_inputs",
     "shipped",
     "slope_change",
+    "slopes",
     "spectral_density",
     "statistics",
     "steps_to",

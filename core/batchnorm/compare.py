@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import pandas as pd
 
+from core import library
 from core.batchnorm.data import DATA
 from core.batchnorm.networks import ACTIVATIONS, PLACEMENTS, STARTS
 from core.batchnorm.norms import NORMS, REFUSED_ALONE
@@ -79,6 +80,14 @@ class CompareConfig(Config):
         )  # fmt: skip
         plain = replace(own, norm="none", placement="after", affine=True)  # it has no gain
         return {"plain": plain, "normalized": own}
+
+
+def is_trained(config: CompareConfig) -> bool:
+    """Whether both networks are here; settings that don't fit together have none."""
+    try:
+        return all(library.has(TRAINING.key(one)) for one in config.trainings.values())
+    except ValueError:
+        return False
 
 
 def repeats(config: TrainConfig) -> list[TrainConfig]:

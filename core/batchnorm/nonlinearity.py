@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor
 
 SLOPES: Mapping[str, Callable[[Tensor], Tensor]] = {
@@ -20,11 +21,16 @@ SLOPES: Mapping[str, Callable[[Tensor], Tensor]] = {
 }
 
 
+def slope(activation: str, x: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+    """g'(x) of every entry, by autograd."""
+    x = x.detach().requires_grad_()
+    return torch.autograd.grad(SLOPES[activation](x).sum(), x)[0]
+
+
 def largest_slope(activation: str, reach: float = 50.0) -> float:
     """The largest |g'| on [-reach, reach], by autograd on a grid of 50 000 places a side."""
-    x = torch.linspace(-reach, reach, 100_001, dtype=torch.float64).requires_grad_()
-    (slope,) = torch.autograd.grad(SLOPES[activation](x).sum(), x)
-    return float(slope.abs().max())
+    x = torch.linspace(-reach, reach, 100_001, dtype=torch.float64)
+    return float(slope(activation, x).abs().max())
 
 
 def nonlinear_share(activation: str, std: float) -> float:
@@ -39,5 +45,5 @@ def nonlinear_share(activation: str, std: float) -> float:
     g = SLOPES[activation](std * z)
     mean = (density * g).sum()
     variance = (density * (g - mean).square()).sum()
-    slope = (density * g * z).sum()
-    return float(1 - slope.square() / variance)
+    steepness = (density * g * z).sum()
+    return float(1 - steepness.square() / variance)

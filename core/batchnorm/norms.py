@@ -109,6 +109,8 @@ class Normalization(nn.Module):
 
     @torch.no_grad()
     def _follow(self, x: Tensor, mean: Tensor, var: Tensor) -> None:
+        if not self.momentum:
+            return
         count = x.numel() // self.channels
         unbiased = var * count / max(count - 1, 1) if self.norm == "batch" else var
         self.running_mean.lerp_(mean.reshape(-1), self.momentum)

@@ -3,12 +3,15 @@
 Every filter (row of a weight) of a direction is made as long as the network's own, so that nets
 whose weights differ in size can be compared (Li et al. 2018, arXiv:1712.09913). Gains and offsets
 of the normalization stay where they are.
+
+A perceptron's 441 losses take less than a second; those of convolutions take many, so they are a
+task with a result that is kept. `python scripts/train_batchnorm_networks.py` makes what ships.
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
+from functools import lru_cache, partial
 from typing import Annotated
 
 import numpy as np
@@ -17,14 +20,18 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Generator, Tensor, nn
+from torch.func import functional_call, vmap
 
 from core import library
-from core.batchnorm.compare import SHIPPED
-from core.batchnorm.hessian import unchanged
-from core.batchnorm.training import TRAINING, TrainConfig, build, watched
+from core.batchnorm.compare import SHIPPED, CompareConfig
+from core.batchnorm.training import TRAINING, TrainConfig, build, quiet, watched
 from core.knobs import Choice, Config, Range
+from core.runs import trained
+from core.store import Tensors
+from core.training import Snapshot, Task
 
 GRID = 21
+AT_ONCE = 7  # networks of a row; more would take memory, not less time
 LOSSES = (1e-2, 1e2)  # of the colors and heights, the same for both networks
 PAIRS = {
     "0.1": ("none-0.1", "batch-0.1"), "0.3": ("none-0.3", "batch-0.3"),
@@ -33,13 +40,65 @@ PAIRS = {
 
 
 @dataclass(frozen=True)
+class GridConfig(TrainConfig):
+    """A network as it was trained, how far around it, and which directions."""
+
+    reach: Annotated[float, Range(0.2, 2.0, 0.1)] = 1.0
+    directions: Annotated[int, Range(0, 9)] = 0
+
+    @property
+    def network(self) -> TrainConfig:
+        """The training whose end is the middle of the grid."""
+        names = [field.name for field in fields(TrainConfig)]
+        return TrainConfig(**{name: getattr(self, name) for name in names})
+
+
+@dataclass(frozen=True)
 class SurfaceConfig(Config):
     """Which pair, how far around it, from which side, and which directions."""
 
-    pair: Annotated[str, Choice(*PAIRS)] = "0.3"
+    pair: Annotated[str, Choice(*PAIRS, "own")] = "0.3"
     reach: Annotated[float, Range(0.2, 2.0, 0.1)] = 1.0
     angle: Annotated[int, Range(0, 360, 15)] = 30
     seed: Annotated[int, Range(0, 9)] = 0
+
+    @property
+    def grids(self) -> Mapping[str, GridConfig]:
+        """Of both networks; "own" is the pair of `around`, or that of CompareConfig's defaults."""
+        if self.pair == "own":
+            return around(CompareConfig(), self).grids
+        pair = dict(zip(("plain", "normalized"), PAIRS[self.pair], strict=True))
+        return _grids({name: SHIPPED[kept] for name, kept in pair.items()}, self.reach, self.seed)
+
+
+@dataclass(frozen=True)
+class PairSurfaceConfig(CompareConfig):
+    """The same of any pair that can be trained side by side."""
+
+    reach: Annotated[float, Range(0.2, 2.0, 0.1)] = 1.0
+    angle: Annotated[int, Range(0, 360, 15)] = 30
+    directions: Annotated[int, Range(0, 9)] = 0
+
+    @property
+    def grids(self) -> Mapping[str, GridConfig]:
+        """Of both networks. Raises what `trainings` raises."""
+        return _grids(self.trainings, self.reach, self.directions)
+
+
+def around(pair: CompareConfig, view: SurfaceConfig) -> PairSurfaceConfig:
+    """A view of the surfaces of a pair."""
+    return PairSurfaceConfig(
+        **asdict(pair), reach=view.reach, angle=view.angle, directions=view.seed
+    )
+
+
+def _grids(
+    networks: Mapping[str, TrainConfig], reach: float, directions: int
+) -> Mapping[str, GridConfig]:
+    return {
+        name: GridConfig(**asdict(one), reach=reach, directions=directions)
+        for name, one in networks.items()
+    }
 
 
 @dataclass(frozen=True)
@@ -50,12 +109,13 @@ class Surface:
     normalized: pd.DataFrame
     plain_wires: pd.DataFrame  # across, up, curve: the surface as seen
     normalized_wires: pd.DataFrame
-    sharp: dict[str, float]  # by network: highest loss at a tenth of the reach's square
+    sharp: dict[str, float]  # by network: highest loss within a fifth of the reach
+    diverged: tuple[str, ...]  # networks whose training did: it ended nowhere in particular
 
 
-def surface(config: SurfaceConfig) -> Surface:
-    """Both surfaces, flat and as seen from an angle."""
-    grids = losses(config.pair, config.reach, config.seed)
+def surface(config: SurfaceConfig | PairSurfaceConfig) -> Surface:
+    """Both surfaces, flat and as seen from an angle; networks are trained if they never were."""
+    grids = {name: losses(grid) for name, grid in config.grids.items()}
     axis = np.linspace(-config.reach, config.reach, GRID)
     logs = {name: np.log10(np.clip(grid, *LOSSES)) for name, grid in grids.items()}
     middle = slice(GRID // 2 - 2, GRID // 2 + 3)
@@ -65,20 +125,43 @@ def surface(config: SurfaceConfig) -> Surface:
         plain_wires=_wires("plain", logs["plain"], config.angle),
         normalized_wires=_wires("normalized", logs["normalized"], config.angle),
         sharp={name: float(grid[middle, middle].max()) for name, grid in grids.items()},
+        diverged=tuple(name for name, grid in config.grids.items() if _left(grid.network)),
     )
 
 
+def dear(config: SurfaceConfig | PairSurfaceConfig) -> list[GridConfig]:
+    """The grids that take long: tasks to be done before `surface` is asked for."""
+    return [grid for grid in config.grids.values() if grid.net == "cnn"]
+
+
 @lru_cache(maxsize=32)
-def losses(pair: str, reach: float, seed: int) -> dict[str, np.ndarray]:
-    """Losses on the watched rows in training mode, [grid, grid]: "plain" and "normalized"."""
-    found = {}
-    for name, kept in zip(("plain", "normalized"), PAIRS[pair], strict=True):
-        config = SHIPPED[kept]
-        model = restored(config)
-        generator = Generator().manual_seed(seed)
-        first, second = (filter_direction(model, generator) for _ in range(2))
-        found[name] = _grid(model, config, first, second, reach)
-    return found
+def losses(config: GridConfig) -> Float[np.ndarray, "b a"]:
+    """Losses on the watched rows in training mode, second direction by first."""
+    if config.net == "cnn":
+        return trained(SURFACE, config).tensors["losses"].double().numpy()
+    *_, last = train_grid(config)
+    return last.weights()["losses"].double().numpy()
+
+
+def train_grid(config: GridConfig, state: Tensors | None = None) -> Iterator[Snapshot]:
+    """One row of the grid after the other; the losses are what is kept."""
+    trained(TRAINING, config.network)
+    model = restored(config.network)
+    rows = list(state["losses"]) if state else []
+    for up in torch.linspace(-config.reach, config.reach, GRID)[len(rows) :]:
+        rows.append(_row(model, config, float(up)))
+        keep = partial(_kept, tuple(rows))
+        yield Snapshot(len(rows), GRID, {"loss": float(rows[-1].max())}, keep, keep)
+
+
+def _kept(rows: tuple[Tensor, ...]) -> Tensors:
+    return {"losses": torch.stack(rows)}
+
+
+SURFACE = Task(
+    "batchnorm.surface", 1, GridConfig,
+    lambda config: TRAINING.key(config.network).partition("/")[2], train_grid,
+)  # fmt: skip
 
 
 def restored(config: TrainConfig) -> nn.Sequential:
@@ -106,28 +189,32 @@ def _like_filters(weight: Tensor, generator: Generator) -> Tensor:
 
 
 @torch.no_grad()
-def _grid(
-    model: nn.Module,
-    config: TrainConfig,
-    first: Sequence[Tensor],
-    second: Sequence[Tensor],
-    reach: float,
-) -> Float[np.ndarray, "a b"]:
+def _row(model: nn.Module, config: GridConfig, up: float) -> Float[Tensor, " a"]:
+    """Losses along the first direction, `up` along the second; what is no number is the most."""
     x, y = watched(config)
-    weights = list(model.parameters())
-    center = [weight.clone() for weight in weights]
-    axis = torch.linspace(-reach, reach, GRID).tolist()
-    rows = []
-    with unchanged(model):
-        for b in axis:
-            for a in axis:
-                for weight, at, one, two in zip(weights, center, first, second, strict=True):
-                    weight.copy_(at + a * one + b * two)
-                loss = float(F.cross_entropy(model(x), y))
-                rows.append(loss if math.isfinite(loss) else LOSSES[1])
-    for weight, at in zip(weights, center, strict=True):
-        weight.copy_(at)
-    return np.array(rows).reshape(GRID, GRID)
+    generator = Generator().manual_seed(config.directions)
+    first, second = (filter_direction(model, generator) for _ in range(2))
+    axis = torch.linspace(-config.reach, config.reach, GRID)
+    weights = {
+        name: weight + _broad(axis, weight) * one + up * two
+        for (name, weight), one, two in zip(model.named_parameters(), first, second, strict=True)
+    }
+
+    def loss(weights: Tensors) -> Tensor:
+        return F.cross_entropy(functional_call(model, dict(weights), (x,)), y)
+
+    with quiet(model):
+        return vmap(loss, chunk_size=AT_ONCE)(weights).nan_to_num(LOSSES[1], LOSSES[1])
+
+
+def _broad(values: Float[Tensor, " a"], weight: Tensor) -> Tensor:
+    """One number a network, to meet [a, ...]."""
+    return values.reshape(-1, *[1] * weight.ndim)
+
+
+def _left(config: TrainConfig) -> bool:
+    """Whether the training diverged."""
+    return trained(TRAINING, config).meta["metrics"]["diverged"] > 0
 
 
 def _cells(axis: np.ndarray, logs: np.ndarray) -> pd.DataFrame:

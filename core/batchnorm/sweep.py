@@ -78,6 +78,8 @@ class Sweep:
     best: pd.DataFrame  # variant, loss, low, high: two standard errors, rate; raw beside standard
     gap: float  # after over before, best losses of batch normalization
     widest: dict[str, float]  # the largest rate that trains, by variant
+    seeds: tuple[int, ...]  # of every cell
+    shipped: bool  # whether every row came with the repository
 
 
 DIVERGED = 1.0  # log10 of the loss that stands for a run that diverged
@@ -154,6 +156,8 @@ def sweep(config: SweepConfig) -> Sweep:
         best=pd.DataFrame(best),
         gap=batch["after"] / batch["before"],
         widest={name: widest(kept) for name, kept in found.items()},
+        seeds=tuple(cell(row, RATES[0], k).seed for row in rows(config)[:1] for k in range(SEEDS)),
+        shipped=all(library.SHIPPED.card(ROW.key(row)) for row in rows(config)),
     )
 
 

@@ -173,16 +173,19 @@ def sharpness(
 
 @contextlib.contextmanager
 def quiet(model: nn.Module) -> Iterator[None]:
-    """Without the injected noise: a landscape that changes with every look has no curvature."""
+    """Without injected noise, since a landscape that changes with every look has no curvature.
+
+    Nor do running statistics follow what is only looked at.
+    """
     norms = [part for part in model.modules() if isinstance(part, Normalization)]
-    kept = [part.noise for part in norms]
+    kept = [(part.noise, part.momentum) for part in norms]
     for part in norms:
-        part.noise = 0.0
+        part.noise = part.momentum = 0.0
     try:
         yield
     finally:
-        for part, noise in zip(norms, kept, strict=True):
-            part.noise = noise
+        for part, (noise, momentum) in zip(norms, kept, strict=True):
+            part.noise, part.momentum = noise, momentum
 
 
 def _some_steps(

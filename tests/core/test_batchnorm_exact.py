@@ -178,3 +178,29 @@ def test_pixels_standardized_are_more_curved_than_centered_ones() -> None:
     table = core.scales(core.ScalesConfig(inputs="digits")).table.set_index("treatment")
     assert table["largest"]["standardized"] > table["largest"]["centered"]
     assert table["condition_number"]["standardized"] < table["condition_number"]["centered"]
+
+
+def test_slopes_are_the_closed_forms_and_only_the_unbounded_grow() -> None:
+    found = {reach: core.slopes(core.SlopesConfig(reach=reach)) for reach in (5, 50)}
+    near = {name: rows for name, rows in found[5].activations.groupby("curve")}
+    x = near["tanh"]["x"].to_numpy()
+    np.testing.assert_allclose(near["tanh"]["slope"], 1 / np.cosh(x) ** 2)
+    np.testing.assert_allclose(near["squared-relu"]["slope"], 2 * np.maximum(x, 0))
+    most = {r: one.activations.groupby("curve")["slope"].max() for r, one in found.items()}
+    grows = most[50] > 1.1 * most[5]
+    assert list(grows.index[grows]) == ["squared-relu"]
+    losses = {name: rows for name, rows in found[5].losses.groupby("curve")}
+    h = losses["bare"]["output"].to_numpy()
+    np.testing.assert_allclose(losses["bare"]["slope"], 1 + np.exp(-h))
+    np.testing.assert_allclose(losses["behind"]["slope"], 1 / (1 + np.exp(h)))
+    assert losses["bare"]["slope"].max() > 1e6
+    assert losses["behind"]["slope"].max() < 1
+
+
+def test_the_chosen_share_is_on_its_curve() -> None:
+    found = core.slopes(core.SlopesConfig("tanh", std=1.0))
+    tanh = found.shares.query("curve == 'tanh'")["share"].to_numpy()
+    z = np.random.default_rng(0).standard_normal(200_000)
+    explained = np.corrcoef(np.tanh(z), z)[0, 1] ** 2
+    assert found.share == pytest.approx(float(tanh[10]))
+    assert found.share == pytest.approx(1 - float(explained), abs=2e-3)

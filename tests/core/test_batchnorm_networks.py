@@ -1,8 +1,10 @@
 """Curvature, normalization, networks and trainings, against torch and dense matrices."""
 
+import importlib
 import math
 from dataclasses import replace
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from core import batchnorm as core
+from core import library, runs
 from core.batchnorm import training
 from core.batchnorm.compare import compared, curve
 from core.batchnorm.curvature import VARIANTS
@@ -22,6 +25,8 @@ from core.batchnorm.surface import losses as surface_losses
 from core.batchnorm.sweep import CELLS, best_loss, losses, widest
 from core.batchnorm.training import LIMIT, MOST, quiet
 from core.numerics import Diverged
+
+surface_module = importlib.import_module("core.batchnorm.surface")  # its name is a function's
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -435,19 +440,83 @@ def test_eval_breaks_where_the_page_says() -> None:
         core.batch_noise(1, 0)
 
 
-def test_the_surface_s_middle_is_the_network_s_loss() -> None:
-    found = surface_losses("0.3", 1.0, 0)
-    config = core.SHIPPED["batch-0.3"]
-    model, (x, y) = core.restored(config), core.watched(config)
+@pytest.mark.parametrize(("pair", "name"), [("0.3", "normalized"), ("cnn", "normalized")])
+def test_a_surface_s_losses_are_those_of_the_moved_network(pair: str, name: str) -> None:
+    config = core.SurfaceConfig(pair=pair).grids[name]
+    found = surface_losses(config)
+    model, (x, y) = core.restored(config.network), core.watched(config)
+    assert found[10, 10] == pytest.approx(F.cross_entropy(model(x), y).item(), rel=1e-4)
+    generator = seeded(config.directions)
+    first, second = (core.filter_direction(model, generator) for _ in range(2))
     with torch.no_grad():
-        own = float(F.cross_entropy(model(x), y))
-    assert found["normalized"][10, 10] == pytest.approx(own, rel=1e-4)
-    directions = core.filter_direction(model, seeded())
-    for weight, direction in zip(model.parameters(), directions, strict=True):
-        if weight.ndim > 1:
-            torch.testing.assert_close(direction.norm(dim=1), weight.detach().norm(dim=1))
+        for weight, one, two in zip(model.parameters(), first, second, strict=True):
+            weight.add_(0.3 * one - 0.7 * two)  # three steps of the grid up, seven down
+            if weight.ndim > 1:
+                lengths = [part.flatten(1).norm(dim=1) for part in (one, two)]
+                torch.testing.assert_close(*lengths)
+    assert found[3, 13] == pytest.approx(F.cross_entropy(model(x), y).item(), rel=1e-4)
     with pytest.raises(ValueError, match="no such network"):
-        core.restored(replace(config, seed=99))
+        core.restored(replace(config.network, seed=99))
+
+
+def test_an_own_pair_of_convolutions_has_a_surface_that_is_kept(
+    monkeypatch: pytest.MonkeyPatch, store: Path
+) -> None:
+    monkeypatch.setattr(training, "SNAPSHOTS", 4)
+    monkeypatch.setattr(training, "LANCZOS", 3)
+    monkeypatch.setattr(surface_module, "GRID", 5)
+    pair = core.CompareConfig(net="cnn", norm="group", batch_size="16", steps=200, seed=3)
+    view = core.around(pair, core.SurfaceConfig(pair="own", reach=0.5, seed=2))
+    assert not core.is_trained(pair)
+    for grid in core.dear(view):
+        runs.run(core.SURFACE, grid)
+    assert core.is_trained(pair)
+    assert [grid.network for grid in core.dear(view)] == list(pair.trainings.values())
+    found = core.surface(view)
+    kept = library.find(core.SURFACE.key(view.grids["normalized"]))
+    assert kept is not None
+    logs = kept.tensors["losses"].double().clamp(1e-2, 1e2).log10().flatten().tolist()
+    assert found.normalized["loss"].tolist() == pytest.approx(logs)
+    assert found.plain["first"].abs().max() == 0.5
+    assert found.diverged == ()
+
+
+def test_a_surface_goes_on_where_it_was_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(surface_module, "GRID", 5)
+    config = core.SurfaceConfig(pair="0.1").grids["normalized"]
+    whole = list(core.SURFACE.train(config, None))
+    rest = list(core.SURFACE.train(config, whole[2].state()))
+    assert [snapshot.done for snapshot in rest] == [4, 5]
+    assert torch.equal(rest[-1].weights()["losses"], whole[-1].weights()["losses"])
+
+
+def test_the_surface_of_what_diverged_says_so(monkeypatch: pytest.MonkeyPatch, store: Path) -> None:
+    monkeypatch.setattr(surface_module, "GRID", 5)
+    pair = core.CompareConfig(
+        data="synthetic", activation="linear", start="he", learning_rate=3.0, steps=200
+    )
+    found = core.surface(core.around(pair, core.SurfaceConfig()))
+    assert found.diverged == ("plain", "normalized")
+    assert np.isfinite(found.plain["loss"]).all()
+
+
+@pytest.mark.parametrize("net", ["mlp", "cnn"])
+@pytest.mark.parametrize("norm", core.NORMS)
+def test_networks_at_once_are_networks_one_by_one(
+    net: str, norm: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if (net, norm) == ("mlp", "instance"):
+        return
+    monkeypatch.setattr(surface_module, "GRID", 5)
+    config = core.GridConfig(net=net, norm=norm, noise=0.5, reach=0.4)
+    model, (x, y) = core.build(config, seeded()), core.watched(config)
+    row = surface_module._row(model, config, 0.2)
+    generator = seeded()
+    first, second = (core.filter_direction(model, generator) for _ in range(2))
+    with torch.no_grad(), quiet(model):
+        for weight, one, two in zip(model.parameters(), first, second, strict=True):
+            weight.add_(-0.2 * one + 0.2 * two)
+        assert float(row[1]) == pytest.approx(float(F.cross_entropy(model(x), y)), rel=1e-4)
 
 
 def test_running_statistics_belong_to_what_is_taken_over_the_batch() -> None:

@@ -33,6 +33,7 @@ NO_TRAININGS = {
     "attention.speed",
     "batchnorm.batches",
     "batchnorm.row",
+    "batchnorm.surface",
     "initialization.region",
     "nvae.ablation",
     "nvae.likelihood",

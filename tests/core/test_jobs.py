@@ -1,6 +1,7 @@
 """Jobs on a real cluster: asked for once, stopped, killed, ending with the same weights."""
 
 import contextlib
+import dataclasses
 import os
 import signal
 import subprocess
@@ -124,6 +125,16 @@ def test_a_cancelled_job_leaves_a_checkpoint_and_goes_on_from_it() -> None:
     assert again.curve[0]["step"] > card.meta["done"] >= 20
     assert same(found.tensors, unbroken(LONG))
     library.forget(job.key)
+
+
+def test_a_cluster_at_work_is_not_ended_as_idle() -> None:
+    job = jobs.submit(NETWORK, dataclasses.replace(LONG, seed=23))
+    until_steps(job, 1)
+    engine.end_if_idle()
+    until_steps(job, job.report.done + 1 if job.report else 1)
+    job.cancel()
+    with pytest.raises(JobFailed, match="cancelled"):
+        job.result(PATIENCE)
 
 
 def test_a_job_in_the_queue_is_cancelled_at_once() -> None:
