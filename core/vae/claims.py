@@ -237,7 +237,7 @@ CLAIMS: tuple[Claim, ...] = tuple(
     Claim(f"vae.{name}", source, cost, expects, check)
     for name, source, cost, expects, check in [
         ("G1", "§ autoencoder, eq. (1)", Cost.MINUTES, Verdict.FAILS, equivalent),
-        ("G2", "§ code space", Cost.MINUTES, Verdict.CONDITIONAL, shape_by_encoder),
+        ("G2", "§ code space", Cost.MINUTES, Verdict.FAILS, shape_by_encoder),
         ("G3", "§ code space", Cost.INSTANT, Verdict.HOLDS, redundant_line),
         ("G4", "§ code space", Cost.INSTANT, Verdict.HOLDS, empty_ring),
         ("G5", "§ code space", Cost.MINUTES, Verdict.CONDITIONAL, gaps_generalize),
