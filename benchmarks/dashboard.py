@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -145,6 +145,25 @@ def main(arguments: list[str] | None = None) -> None:
     kept = asked.out or (None if asked.only else RESULTS)
     if kept and figures:
         write(kept, about, figures)
+
+
+def measure_parts(
+    parts: Mapping[str, Callable[[], list[Figure]]],
+    results: Path,
+    description: str | None,
+    arguments: list[str] | None = None,
+) -> None:
+    """The command of a benchmark in parts: measure, print, and keep the figures of all of them."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--only", choices=parts, help="measure one part, and write no file")
+    asked = parser.parse_args(arguments)
+    about, figures = machine(), []
+    for part in [asked.only] if asked.only else parts:
+        print(f"measuring: {part} ...", file=sys.stderr)
+        figures += parts[part]()
+    print(table(figures))
+    if not asked.only:
+        write(results, about, figures)
 
 
 def machine() -> dict[str, Any]:
