@@ -18,6 +18,7 @@ from benchmarks.readers import Reader, crowd
 from benchmarks.server import BARE, ROOT, Server, serving
 from core.topics import TOPICS
 
+STILL = Target("max", 0.1)
 RESULTS = ROOT / "benchmarks" / "results" / "dashboard.json"
 
 
@@ -69,6 +70,18 @@ def pictures(options: Options) -> list[Figure]:
             Figure(f"{name}: cold start to first picture", "s", cold[path], Target("max", 7)),
         ]
     return figures
+
+
+def shift(options: Options) -> list[Figure]:
+    """What jumps while a page loads, on a wide screen and on a phone."""
+    windows = {"wide": browser.WIDE, "phone": browser.PHONE}
+    with serving() as server:
+        return [
+            Figure(f"{path or 'home'}, {name}: layout shift while it loads", "", scores, STILL)
+            for path in ("", "claims", *(topic.slug for topic in TOPICS))
+            for name, window in windows.items()
+            for scores in [browser.shift(server, path, window, options.rounds or 3)]
+        ]
 
 
 def training(_: Options) -> list[Figure]:
@@ -124,6 +137,7 @@ PARTS: dict[str, Callable[[Options], list[Figure]]] = {
     "cold": cold,
     "warm": warm,
     "pictures": pictures,
+    "shift": shift,
     "control": control,
     "training": training,
     "readers": readers,
