@@ -96,8 +96,8 @@ def menu(server: Server, pages: Sequence[str], rounds: int) -> dict[str, list[fl
 def shift(server: Server, path: str, window: ViewportSize, rounds: int) -> list[float]:
     """How far what stands on a page jumps while the rest of it comes: the layout shift's score.
 
-    Every round has a new browser context, whose cache is empty. Counted is what moves after the
-    page's title has come, until nothing more does.
+    Every round has a new browser context, whose cache is empty. That the whole page goes aside for
+    the menu is not counted.
     """
     scores = []
     with _browser() as browser:

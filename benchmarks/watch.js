@@ -49,26 +49,23 @@
       look();
     });
 
-  // How far what stands jumps, as the browser scores it; not what a reader's own hand moves.
-  const shifts = [];
+  // How far what stands jumps, as the browser scores it: not what a reader's own hand moves, nor
+  // that the whole page goes aside when the menu comes, before which no style of ours is there.
+  let shifted = 0;
   new PerformanceObserver((list) => {
-    shifts.push(...list.getEntries().filter((shift) => !shift.hadRecentInput));
+    for (const shift of list.getEntries()) {
+      const main = document.querySelector('[data-testid="stMain"]');
+      const whole = shift.sources.some(({ node }) => node?.contains(main));
+      if (!shift.hadRecentInput && !whole) shifted += shift.value;
+    }
   }).observe({ type: "layout-shift", buffered: true });
-  const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
 
   window.watch = {
     // When the page's title and its first picture stood, in milliseconds since the navigation.
     title: moment(sights.title),
     picture: moment(sights.picture),
 
-    // The score of all shifts after the frame that brings the title: what came before was
-    // Streamlit's gray outline of a page.
-    title_drawn: moment(sights.title).then(frame).then(frame),
-    shift() {
-      return this.title_drawn.then((drawn) =>
-        shifts.filter((shift) => shift.startTime > drawn).reduce((sum, shift) => sum + shift.value, 0),
-      );
-    },
+    shift: () => shifted,
 
     // When the script has run and the browser has drawn what came of it.
     settled: () =>
