@@ -25,6 +25,8 @@ FLAGS = (
 )
 BETWEEN = 1000  # milliseconds from a reader's answer to the next control
 WINDOW = ViewportSize(width=1280, height=900)
+WIDE, PHONE = ViewportSize(width=1440, height=900), ViewportSize(width=390, height=844)
+QUIET = 2000  # milliseconds after a run in which what was asked for late may still come
 
 
 def chromium() -> str | None:
@@ -89,6 +91,24 @@ def menu(server: Server, pages: Sequence[str], rounds: int) -> dict[str, list[fl
                 expect(page.get_by_test_id("stVegaLiteChart")).to_have_count(0)
                 page.evaluate("watch.settled()")
     return times
+
+
+def shift(server: Server, path: str, window: ViewportSize, rounds: int) -> list[float]:
+    """How far what stands on a page jumps while the rest of it comes: the layout shift's score.
+
+    Every round has a new browser context, whose cache is empty. That the whole page goes aside for
+    the menu is not counted.
+    """
+    scores = []
+    with _browser() as browser:
+        for _ in range(rounds):
+            with _new_context(browser, window) as page:
+                page.goto(f"{server.url}/{path}")
+                page.evaluate("watch.title.then(watch.settled)")
+                page.wait_for_timeout(QUIET)
+                page.evaluate("watch.settled()")
+                scores.append(float(page.evaluate("watch.shift()")))
+    return scores
 
 
 def controls(server: Server, rounds: int) -> dict[str, list[float]]:
@@ -200,9 +220,9 @@ def _browser() -> Iterator[Browser]:
 
 
 @contextmanager
-def _new_context(browser: Browser) -> Iterator[Page]:
+def _new_context(browser: Browser, window: ViewportSize = WINDOW) -> Iterator[Page]:
     """A page of a visitor whom the running browser has not seen before."""
-    with browser.new_context(viewport=WINDOW, locale="en-US") as context:
+    with browser.new_context(viewport=window, locale="en-US") as context:
         context.add_init_script(path=WATCH)
         yield context.new_page()
 

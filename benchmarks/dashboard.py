@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +18,7 @@ from benchmarks.readers import Reader, crowd
 from benchmarks.server import BARE, ROOT, Server, serving
 from core.topics import TOPICS
 
+STILL = Target("max", 0.1)
 RESULTS = ROOT / "benchmarks" / "results" / "dashboard.json"
 
 
@@ -69,6 +70,18 @@ def pictures(options: Options) -> list[Figure]:
             Figure(f"{name}: cold start to first picture", "s", cold[path], Target("max", 7)),
         ]
     return figures
+
+
+def shift(options: Options) -> list[Figure]:
+    """What jumps while a page loads, on a wide screen and on a phone."""
+    windows = {"wide": browser.WIDE, "phone": browser.PHONE}
+    with serving() as server:
+        return [
+            Figure(f"{path or 'home'}, {name}: layout shift while it loads", "", scores, STILL)
+            for path in ("", "claims", *(topic.slug for topic in TOPICS))
+            for name, window in windows.items()
+            for scores in [browser.shift(server, path, window, options.rounds or 3)]
+        ]
 
 
 def training(_: Options) -> list[Figure]:
@@ -124,6 +137,7 @@ PARTS: dict[str, Callable[[Options], list[Figure]]] = {
     "cold": cold,
     "warm": warm,
     "pictures": pictures,
+    "shift": shift,
     "control": control,
     "training": training,
     "readers": readers,
@@ -145,6 +159,25 @@ def main(arguments: list[str] | None = None) -> None:
     kept = asked.out or (None if asked.only else RESULTS)
     if kept and figures:
         write(kept, about, figures)
+
+
+def measure_parts(
+    parts: Mapping[str, Callable[[], list[Figure]]],
+    results: Path,
+    description: str | None,
+    arguments: list[str] | None = None,
+) -> None:
+    """The command of a benchmark in parts: measure, print, and keep the figures of all of them."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--only", choices=parts, help="measure one part, and write no file")
+    asked = parser.parse_args(arguments)
+    about, figures = machine(), []
+    for part in [asked.only] if asked.only else parts:
+        print(f"measuring: {part} ...", file=sys.stderr)
+        figures += parts[part]()
+    print(table(figures))
+    if not asked.only:
+        write(results, about, figures)
 
 
 def machine() -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Measure the store, the jobs and the encoder: `python -m benchmarks.models`."""
 
-import argparse
 import os
 import subprocess
 import sys
@@ -13,8 +12,8 @@ from typing import Any
 import torch
 
 from benchmarks import browser
-from benchmarks.dashboard import machine, write
-from benchmarks.figures import Figure, Target, table
+from benchmarks.dashboard import measure_parts
+from benchmarks.figures import Figure, Target
 from benchmarks.server import ROOT, serving
 from core import engine
 from core.gelu import NETWORK, TrainConfig
@@ -106,20 +105,6 @@ PARTS: dict[str, Callable[[], list[Figure]]] = {
 }
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Measure, print, and keep the figures."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.models", description=__doc__)
-    parser.add_argument("--only", choices=PARTS, help="measure one part, and write no file")
-    asked = parser.parse_args(arguments)
-    about, figures = machine(), []
-    for part in [asked.only] if asked.only else PARTS:
-        print(f"measuring: {part} ...", file=sys.stderr)
-        figures += PARTS[part]()
-    print(table(figures))
-    if not asked.only:
-        write(RESULTS, about, figures)
-
-
 def _note(event: tuple[float, dict[str, Any]], heard: dict[int, float]) -> None:
     if said := event[1]["progress"]:
         heard.setdefault(said["done"], time.time())
@@ -157,4 +142,4 @@ def _environment(**values: str) -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    main()
+    measure_parts(PARTS, RESULTS, __doc__)

@@ -5,7 +5,6 @@ OMP_NUM_THREADS=1), since another process on the machine is nobody's fault here.
 searches are real: sentences from the docstrings of the installed packages.
 """
 
-import argparse
 import random
 import re
 import subprocess
@@ -18,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.dashboard import machine, write
-from benchmarks.figures import Figure, Target, table
+from benchmarks.dashboard import measure_parts
+from benchmarks.figures import Figure, Target
 from benchmarks.server import ROOT
 from core.encoders import encoder
 from core.similarity import Corpus, transport, wasserstein_linprog, wmd, wrd
@@ -199,19 +198,5 @@ def _interleaved(solvers: dict[str, Callable[[], object]], rounds: int) -> dict[
     return {name: found[1:] for name, found in times.items()}
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Measure, print, and keep the figures."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.similarity", description=__doc__)
-    parser.add_argument("--only", choices=PARTS, help="measure one part, and write no file")
-    asked = parser.parse_args(arguments)
-    about, figures = machine(), []
-    for part in [asked.only] if asked.only else PARTS:
-        print(f"measuring: {part} ...", file=sys.stderr)
-        figures += PARTS[part]()
-    print(table(figures))
-    if not asked.only:
-        write(RESULTS, about, figures)
-
-
 if __name__ == "__main__":
-    main()
+    measure_parts(PARTS, RESULTS, __doc__)

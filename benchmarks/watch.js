@@ -49,10 +49,23 @@
       look();
     });
 
+  // How far what stands jumps, as the browser scores it: not what a reader's own hand moves, nor
+  // that the whole page goes aside when the menu comes, before which no style of ours is there.
+  let shifted = 0;
+  new PerformanceObserver((list) => {
+    for (const shift of list.getEntries()) {
+      const main = document.querySelector('[data-testid="stMain"]');
+      const whole = shift.sources.some(({ node }) => node?.contains(main));
+      if (!shift.hadRecentInput && !whole) shifted += shift.value;
+    }
+  }).observe({ type: "layout-shift", buffered: true });
+
   window.watch = {
     // When the page's title and its first picture stood, in milliseconds since the navigation.
     title: moment(sights.title),
     picture: moment(sights.picture),
+
+    shift: () => shifted,
 
     // When the script has run and the browser has drawn what came of it.
     settled: () =>

@@ -9,14 +9,17 @@ import dataclasses
 import hashlib
 import importlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from core.knobs import Config
+from core.numerics import Diverged
 from core.store import Tensors
 from core.topics import TOPICS, built
 
@@ -134,3 +137,34 @@ def restore(
     optimizer.load_state_dict({"state": moments, "param_groups": groups})
     generator.set_state(state["generator"])
     return int(state["done"])
+
+
+def stepwise(
+    step: Callable[[int], float],
+    metrics: Callable[[Sequence[float]], Mapping[str, float]],
+    weights: Mapping[str, Tensor],
+    optimizer: torch.optim.Optimizer,
+    generator: torch.Generator,
+    *,
+    total: int,
+    every: int,
+    state: Tensors | None = None,
+) -> Iterator[Snapshot]:
+    """A training made of its parts: a snapshot after `every` steps, from a packed state on.
+
+    `step` is given the number of steps before it, moves the weights and returns its loss;
+    `metrics` is given the losses since the last snapshot. The weights that are kept are rounded to
+    float16. Raises Diverged if a loss is not finite.
+    """
+    before = restore(state, weights, optimizer, generator) if state else 0
+    for done in range(before + every, total + 1, every):
+        losses = [step(at) for at in range(done - every, done)]
+        if not math.isfinite(sum(losses)):
+            raise Diverged(f"the loss is {losses[-1]} in step {done}")
+        yield Snapshot(
+            done=done,
+            total=total,
+            metrics=metrics(losses),
+            weights=lambda: {name: weight.detach().half() for name, weight in weights.items()},
+            state=partial(pack, weights, optimizer, generator, done),
+        )

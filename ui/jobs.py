@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import islice
 
@@ -15,13 +15,14 @@ from core.jobs import Job, Status
 from core.knobs import Config
 from core.training import Task
 from ui import cards, seen
+from ui.fold import folded
 from ui.i18n import has, t
 from ui.numbers import pretty
 
 EVERY = 0.5  # seconds between two looks at the running jobs, at least
 EVERY_CURVE = 1.0  # the same where a curve is drawn, which takes a browser a tenth of a second
 LOOKS = 20  # of all open pages together, a second at most
-FEW = 4  # jobs of one picture that are told one by one
+FEW = 4  # jobs of one kind that are told one by one
 METRICS = 3  # of a training that are said beside its progress; a task names the telling ones first
 BETWEEN = 0.1  # seconds between two pages that are drawn again
 _RUNNING = "_running"  # keys of the jobs that ran when the page was drawn
@@ -82,7 +83,35 @@ def listing() -> None:
     found = jobs.every()
     if not found:
         st.markdown(t("models.no_jobs"))
-    for job in found:
+    for group in _by_task(found):
+        if len(group) > FEW:
+            _group(group)
+        else:
+            _each(group)
+
+
+def _by_task(every: Iterable[Job]) -> Iterable[Sequence[Job]]:
+    """Jobs together that make models of one kind, such as all of a map."""
+    groups: dict[str, list[Job]] = {}
+    for job in every:
+        groups.setdefault(job.task.name, []).append(job)
+    return groups.values()
+
+
+def _group(group: Sequence[Job]) -> None:
+    """Many jobs of a kind: how far they are on the whole, and one by one behind a line."""
+    name = group[0].task.name
+    with st.container(border=True):
+        st.markdown(cards.title(name, {}))
+        running = [job for job in group if job.active]
+        if running:
+            _watch(partial(_sum_up, running, "listing"))
+        label = partial(t, "models.one_by_one", count=len(group))
+        folded(label, f"_jobs.{name}", partial(_each, group))
+
+
+def _each(group: Iterable[Job]) -> None:
+    for job in group:
         with st.container(border=True):
             st.markdown(cards.title(job.task.name, job.settings))
             if job.active:
@@ -187,9 +216,14 @@ def _list() -> None:
     if {job.key for job in running} != st.session_state[_RUNNING]:
         st.rerun()
     st.caption(t("models.running"))
-    for job in running:
-        st.markdown(cards.title(job.task.name, job.settings))
-        _progress(job, "sidebar")
+    for group in _by_task(running):
+        if len(group) > FEW:
+            st.markdown(cards.title(group[0].task.name, {}))
+            _sum_up(group, "sidebar")
+            continue
+        for job in group:
+            st.markdown(cards.title(job.task.name, job.settings))
+            _progress(job, "sidebar")
 
 
 def _progress(job: Job, place: str, *, with_curve: bool = False) -> None:

@@ -201,14 +201,15 @@ def formula(slug: str, name: str, **numbers: str) -> None:
 
 def claims(slug: str) -> None:
     """The post's claims with their evidence."""
-    st.header(t("claims.title"), anchor="claims", divider="gray")
+    st.header(t("claims.title"), anchor=ledger.CLAIMS, divider="gray")
     st.markdown(t("claims.how"))
     _claims(slug)
 
 
 @st.fragment
 def _claims(slug: str) -> None:
-    if seen.near(slug, "claims"):
+    if seen.near(slug, ledger.CLAIMS):
+        tour.guide(slug, ledger.CLAIMS)
         for claim in all_claims():
             if claim.topic == slug:
                 ledger.row(claim)

@@ -14,10 +14,12 @@ from core.claims import Claim, Record, Verdict
 from core.knobs import Choice, Config, Text
 from core.topics import TOPICS, built
 from ui import address, takeaway
+from ui.catalogue import shows
 from ui.fold import folded
-from ui.i18n import t
+from ui.i18n import has, t
 from ui.numbers import pretty
 
+CLAIMS = "claims"  # the section of a page that has the numbers which none of its panels shows
 SIGNS = {
     Verdict.HOLDS: ":green[●\u00a0{word}]",  # a sign stays with its word
     Verdict.CONDITIONAL: ":orange[◐\u00a0{word}]",
@@ -95,20 +97,26 @@ def line(claim: Claim | Record, evidence: Record | None) -> str:
 
 
 def _measured(claim: Claim | Record, evidence: Record | None) -> str:
-    if evidence is None:
+    measure = _measure_of(claim)
+    if evidence is None or not measure:
         return ""
     unit = f"\u00a0{t(f'claims.units.{evidence.unit}')}" if evidence.unit else ""
-    text = f" — {t(f'{claim.topic}.measures.{_name(claim)}')}: {pretty(evidence.measured)}{unit}"
+    text = f" — {measure}: {pretty(evidence.measured)}{unit}"
     if evidence.reference is None:
         return text
     return f"{text} ({t('claims.reference')} {pretty(evidence.reference)})"
 
 
+def _measure_of(claim: Claim | Record) -> str:
+    """What a claim's check measures; "" where nothing here can be measured."""
+    key = f"{claim.topic}.measures.{_name(claim)}"
+    return t(key) if has(key) else ""
+
+
 def _behind(claim: Claim) -> None:
     """Where the post says it, the rule of the verdict, every number, and a fresh measurement."""
     topic, name = claim.topic, _name(claim)
-    link = address.link_to_claim(topic, name)
-    st.markdown(f"{t('claims.where')} {claim.source} · [{t('claims.show')}]({link})")
+    st.markdown(f"{t('claims.where')} {claim.source} · {_shown(topic, name)}")
     st.markdown(t(f"{topic}.rules.{name}"))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         seed = f"_seed.{claim.id}"
@@ -119,6 +127,14 @@ def _behind(claim: Claim) -> None:
     evidence = _evidence(claim)
     if evidence:
         _numbers(claim, evidence)
+
+
+def _shown(topic: str, name: str) -> str:
+    """The link to the state that shows a claim, or the word that no panel does."""
+    link = address.link_to_claim(topic, name)
+    if shows(topic, name)[0] == CLAIMS:
+        return t("claims.not_shown", link=link)
+    return f"[{t('claims.show')}]({link})"
 
 
 def _measure(claim: Claim, seed: str) -> None:
@@ -134,11 +150,14 @@ def _numbers(claim: Claim, evidence: Record) -> None:
     st.markdown(f"{verdict(evidence.verdict)} · {how}")
     if evidence.expects != evidence.verdict:
         st.warning(t("claims.unexpected"))
+    measure = _measure_of(claim)
+    if not measure:
+        return
     rows = {
-        t(f"{claim.topic}.measures.{_name(claim)}"): evidence.measured,
+        measure: evidence.measured,
         t("claims.reference"): evidence.reference,
+        t("claims.tolerance"): evidence.tolerance,
     }
-    rows |= {t("claims.tolerance"): evidence.tolerance}
     rows |= {t(f"{claim.topic}.details.{name}"): value for name, value in evidence.details.items()}
     lines = [
         f"| {name} | {pretty(value, 9)} |" for name, value in rows.items() if value is not None

@@ -1,5 +1,6 @@
 // Opens the print dialog once nothing is waiting to be drawn any more.
-const PLACES = '[class*="st-key-_place"]'; // of panels that are not drawn yet
+// Of panels that are not drawn yet; a stale one is left of a panel that is.
+const PLACES = '[class*="st-key-_place"]:not([data-stale="true"])';
 const CALM = 1500; // milliseconds without a change after which the page counts as drawn
 
 let printed = 0;

@@ -27,10 +27,9 @@ from core.attention.recall import ENOUGH, TASK_NAMES
 from core.attention.shipped import FOLDER, PROJECTIONS
 from core.attention.softmax import softmax_attention, softmax_weights
 from core.knobs import Choice, Config, Range
-from core.numerics import Diverged
 from core.store import Tensors
 from core.tables import load_table
-from core.training import Snapshot, Task, pack, restore
+from core.training import Snapshot, Task, stepwise
 
 LENGTHS = ("32", "64", "128", "256")
 COUNTS = (4, 8, 16, 32, 64, 128, 256)  # of projections, as far as there are tokens
@@ -113,19 +112,16 @@ def fit(config: FitConfig, state: Tensors | None = None) -> Iterator[Snapshot]:
     generator = torch.Generator().manual_seed(config.seed)
     weights = {name: pooling(config.projections, config.tokens) for name in ("e", "f")}
     optimizer = torch.optim.Adam([w.requires_grad_() for w in weights.values()], lr=config.lr)
-    done = restore(state, weights, optimizer, generator) if state else 0
-    for step in range(done + EVERY, config.steps + 1, EVERY):
-        for at in range(step - EVERY, step):
-            loss = _step(config, weights, optimizer, generator, at)
-        if not math.isfinite(loss):
-            raise Diverged(f"the loss is {loss} in step {step}")
-        yield Snapshot(
-            done=step,
-            total=config.steps,
-            metrics={"error": fitted_error(config, weights), "loss": loss},
-            weights=lambda: {name: weight.detach().half() for name, weight in weights.items()},
-            state=partial(pack, weights, optimizer, generator, step),
-        )
+    yield from stepwise(
+        lambda at: _step(config, weights, optimizer, generator, at),
+        lambda losses: {"error": fitted_error(config, weights), "loss": losses[-1]},
+        weights,
+        optimizer,
+        generator,
+        total=config.steps,
+        every=EVERY,
+        state=state,
+    )
 
 
 def fitted_error(config: FitConfig, weights: Tensors) -> float:

@@ -12,7 +12,6 @@ of Arora et al. 2023 (arXiv:2312.04927) with its pairs already bound.
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Annotated
 
 import torch
@@ -26,9 +25,8 @@ from core.attention.lowrank import efficient_attention, linformer_attention
 from core.attention.memory import write_delta, write_sum
 from core.attention.softmax import softmax_attention
 from core.knobs import Choice, Config, Range
-from core.numerics import Diverged
 from core.store import Tensors
-from core.training import Snapshot, Task, pack, restore
+from core.training import Snapshot, Task, stepwise
 
 VOCABULARY, VALUES, WIDTH = 256, 32, 64
 EVERY = 25  # steps between two snapshots
@@ -120,21 +118,16 @@ def train(config: RecallConfig, state: Tensors | None = None) -> Iterator[Snapsh
     weights = initial_weights(config, generator)
     learned = [w.requires_grad_() for name, w in weights.items() if name != "directions"]
     optimizer = torch.optim.Adam(learned, lr=config.lr)
-    done = restore(state, weights, optimizer, generator) if state else 0
-    for step in range(done + EVERY, config.steps + 1, EVERY):
-        losses = [
-            _step(config, weights, optimizer, generator, at) for at in range(step - EVERY, step)
-        ]
-        loss = sum(losses) / EVERY
-        if not math.isfinite(loss):
-            raise Diverged(f"the loss is {loss} in step {step}")
-        yield Snapshot(
-            done=step,
-            total=config.steps,
-            metrics={"accuracy": accuracy(weights, config), "loss": loss},
-            weights=lambda: {name: weight.detach().half() for name, weight in weights.items()},
-            state=partial(pack, weights, optimizer, generator, step),
-        )
+    yield from stepwise(
+        lambda at: _step(config, weights, optimizer, generator, at),
+        lambda losses: {"accuracy": accuracy(weights, config), "loss": sum(losses) / EVERY},
+        weights,
+        optimizer,
+        generator,
+        total=config.steps,
+        every=EVERY,
+        state=state,
+    )
 
 
 def _step(

@@ -27,9 +27,8 @@ from core.attention.linear import linear_attention
 from core.attention.recall import GATES, TASK_NAMES
 from core.attention.softmax import softmax_attention
 from core.knobs import Choice, Config, Range
-from core.numerics import Diverged
 from core.store import Tensors
-from core.training import Snapshot, Task, pack, restore
+from core.training import Snapshot, Task, stepwise
 
 KEYS, VALUES = 64, 32  # symbols; those of the copying task are values
 HEADS, LAYERS = 2, 2
@@ -153,21 +152,16 @@ def train(config: TransformerConfig, state: Tensors | None = None) -> Iterator[S
     weights = initial_weights(config, generator)
     learned = [w.requires_grad_() for name, w in weights.items() if "directions" not in name]
     optimizer = torch.optim.Adam(learned, lr=config.lr)
-    done = restore(state, weights, optimizer, generator) if state else 0
-    for step in range(done + EVERY, config.steps + 1, EVERY):
-        losses = [
-            _step(config, weights, optimizer, generator, at) for at in range(step - EVERY, step)
-        ]
-        loss = sum(losses) / EVERY
-        if not math.isfinite(loss):
-            raise Diverged(f"the loss is {loss} in step {step}")
-        yield Snapshot(
-            done=step,
-            total=config.steps,
-            metrics={"accuracy": accuracy(weights, config), "loss": loss},
-            weights=lambda: {name: weight.detach().half() for name, weight in weights.items()},
-            state=partial(pack, weights, optimizer, generator, step),
-        )
+    yield from stepwise(
+        lambda at: _step(config, weights, optimizer, generator, at),
+        lambda losses: {"accuracy": accuracy(weights, config), "loss": sum(losses) / EVERY},
+        weights,
+        optimizer,
+        generator,
+        total=config.steps,
+        every=EVERY,
+        state=state,
+    )
 
 
 def _step(

@@ -9,7 +9,7 @@ Source: https://kexue.fm/archives/7180, the last section. Data: scikit-learn's 8
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Annotated
 
 import torch
@@ -23,7 +23,7 @@ from core.initialization.schemes import sample_weight
 from core.knobs import Choice, Config, Range
 from core.numerics import Diverged
 from core.store import Tensors
-from core.training import Snapshot, Task, pack, restore
+from core.training import Snapshot, Task, stepwise
 
 WIDTH = 64
 CLASSES = 10
@@ -90,19 +90,16 @@ def train(config: TrainConfig, state: Tensors | None = None) -> Iterator[Snapsho
     generator = torch.Generator().manual_seed(config.seed)
     weights = initial_weights(config, generator)
     optimizer = torch.optim.SGD([w.requires_grad_() for w in weights.values()], lr=config.lr)
-    done = restore(state, weights, optimizer, generator) if state else 0
-    for step in range(done + EVERY, config.steps + 1, EVERY):
-        losses = [_step(config, weights, optimizer, generator) for _ in range(EVERY)]
-        loss = sum(losses) / EVERY
-        if not math.isfinite(loss):
-            raise Diverged(f"the loss is {loss} in step {step}")
-        yield Snapshot(
-            done=step,
-            total=config.steps,
-            metrics={"loss": loss, "test_accuracy": accuracy(weights, config)},
-            weights=lambda: {name: weight.detach().half() for name, weight in weights.items()},
-            state=partial(pack, weights, optimizer, generator, step),
-        )
+    yield from stepwise(
+        lambda at: _step(config, weights, optimizer, generator),
+        lambda losses: {"loss": sum(losses) / EVERY, "test_accuracy": accuracy(weights, config)},
+        weights,
+        optimizer,
+        generator,
+        total=config.steps,
+        every=EVERY,
+        state=state,
+    )
 
 
 def accuracy(weights: Tensors, config: TrainConfig) -> float:

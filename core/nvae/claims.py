@@ -31,7 +31,7 @@ from core.nvae.presets import SHIPPED
 from core.nvae.samples import SamplesConfig, held_out_gaps, samples
 from core.nvae.scales import ScalesConfig, kl_by_group, redrawn
 from core.nvae.statistics import StatisticsConfig, statistics
-from core.nvae.toys import chain, diagonal, kl, mixture, target
+from core.nvae.toys import chain, coded, diagonal, independent, kl, mixture, target
 
 DRAWS = 4000
 NAME = "glyphs"
@@ -62,10 +62,7 @@ def discrete_codes(seed: int) -> Evidence:
     independent codes miss it by more than 0.05 nats.
     """
     joint = target("moons", 0.12, seed)
-    rows = joint.sum(1, keepdim=True)
-    steps = joint.sum(1)[:, None] * (joint / rows.clamp(min=1e-300))
-    apart = kl(joint, torch.outer(joint.sum(1), joint.sum(0)))
-    found = kl(joint, steps)
+    found, apart = kl(joint, coded(joint)), kl(joint, independent(joint))
     return Evidence(
         held(found < 1e-9 and apart > 0.05), found, 0.0, 1e-9, "nats", {"independent": apart}
     )

@@ -48,7 +48,7 @@ class Toys:
 
     data: pd.DataFrame  # x, y, density
     fitted: pd.DataFrame  # the same of the family
-    gaps: pd.DataFrame  # family, gap: KL(data || best of the family)
+    gaps: pd.DataFrame  # family, gap: KL(data || best of the family), codes of the cells included
     reach: pd.DataFrame  # parts, curve ("extra", "chain"), value: nats
     gap: float  # of the chosen family
 
@@ -62,7 +62,8 @@ def toys(config: ToysConfig) -> Toys:
         "chain": chain(density),
         "extra": mixture(density, int(config.parts), config.seed),
     }
-    gaps = {name: kl(density, fit) for name, fit in fits.items()}
+    codes = {"independent": independent(density), "codes": coded(density)}
+    gaps = {name: kl(density, fit) for name, fit in (fits | codes).items()}
     curve = [kl(density, mixture(density, parts, config.seed)) for parts in PARTS]
     rows = [{"parts": k, "curve": "extra", "value": v} for k, v in zip(PARTS, curve, strict=True)]
     rows += [{"parts": k, "curve": "chain", "value": gaps["chain"]} for k in PARTS]
@@ -112,6 +113,17 @@ def chain(density: Float[Tensor, "i j"]) -> Float[Tensor, "i j"]:
     conditional = density / margin.clamp(min=TINY)[:, None]
     rows = torch.stack([_gaussian(row) for row in conditional])
     return _gaussian(margin)[:, None] * rows
+
+
+def independent(density: Float[Tensor, "i j"]) -> Float[Tensor, "i j"]:
+    """The best pair of discrete codes, a value a cell, that know nothing of each other."""
+    return torch.outer(density.sum(1), density.sum(0))
+
+
+def coded(density: Float[Tensor, "i j"]) -> Float[Tensor, "i j"]:
+    """The chain of two discrete codes, each conditional a table: any density of cells."""
+    margin = density.sum(1)[:, None]
+    return margin * (density / margin.clamp(min=TINY))
 
 
 def mixture(density: Float[Tensor, "i j"], parts: int, seed: int = 0) -> Float[Tensor, "i j"]:

@@ -227,6 +227,18 @@ def test_a_panel_is_drawn_when_the_reader_comes_near_it(server: Server, visit: O
     expect(degree).to_be_visible()
 
 
+def test_words_of_a_table_stay_whole_on_a_phone(server: Server, visit: Open) -> None:
+    page = visit(
+        f"{server.url}/gelu?lang=zh&gelu.refit.slope=1#refit",
+        viewport={"width": 390, "height": 844},
+    )
+    come_to(page, "refit")
+    head = page.get_by_test_id("stTable").first.locator("th p").first
+    line = head.evaluate("word => parseFloat(getComputedStyle(word).lineHeight)")
+    assert len(head.inner_text()) > 1
+    assert head.evaluate("word => word.offsetHeight") < 1.5 * line
+
+
 def test_a_link_to_a_panel_shows_it(server: Server, visit: Open) -> None:
     page = visit(f"{server.url}/gelu?gelu.why.degree=5#why")
     expect(page.get_by_role("radio", name="5", exact=True)).to_be_checked()

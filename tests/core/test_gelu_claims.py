@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from core import gelu as core
-from core.claims import Verdict, record
+from core.claims import Verdict
+from tests.core.verdicts import assert_as_expected
 
 module = importlib.import_module("core.gelu.claims")
 CLAIMS = {claim.id.partition(".")[2]: claim for claim in core.CLAIMS}
@@ -30,9 +31,7 @@ def test_every_claim_has_the_verdict_that_it_expects(
 ) -> None:
     # What G10 would time depends on the moment: here it judges the measurement that ships.
     monkeypatch.setattr(module, "measure_speed", lambda **_: core.shipped_speed().table)
-    row = record(claim, seed)
-    assert row.as_expected
-    assert np.isfinite([row.measured, *row.details.values()]).all()
+    assert_as_expected(claim, seed)
 
 
 def test_claim_the_published_constants_are_best_for_phi_and_not_for_gelu() -> None:

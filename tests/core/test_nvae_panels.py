@@ -40,6 +40,16 @@ def test_richer_families_come_closer_and_the_chain_s_margin_stays_gaussian() -> 
     torch.testing.assert_close(margin, normal / normal.sum(), atol=5e-4, rtol=0)
 
 
+def test_two_codes_miss_what_they_share_unless_they_are_a_chain() -> None:
+    table = core.target("moons", 0.12, 0).numpy()
+    rows, columns = table.sum(1, keepdims=True), table.sum(0, keepdims=True)
+    shared = float((table * np.log(np.maximum(table, 1e-300) / (rows * columns))).sum())
+    gaps = core.toys(core.ToysConfig()).gaps.set_index("family")["gap"]
+    assert gaps["independent"] == pytest.approx(shared, rel=1e-6)
+    assert gaps["codes"] == pytest.approx(0, abs=1e-12)
+    assert gaps["independent"] < gaps["diagonal"]
+
+
 def test_expectation_and_maximization_never_get_worse() -> None:
     density = core.target("ring", 0.12, 0)
     found = []

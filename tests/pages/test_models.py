@@ -63,6 +63,25 @@ def test_the_offer_asks_for_the_panels_own_network(
     assert asked == [(NETWORK, UNTRAINED)]
 
 
+def test_many_jobs_of_a_kind_are_one_until_a_reader_opens_them(
+    monkeypatch: pytest.MonkeyPatch, store: Path
+) -> None:
+    made = [Job(NETWORK, TrainConfig(depth=16, seed=seed)) for seed in range(6)]
+    monkeypatch.setattr(jobs, "_jobs", {job.key: job for job in made})
+    for job in made[:5]:
+        run_along(job)
+    end(made[5], Status.CANCELLED)
+    (bar,) = open_page("claims").sidebar.get("progress")
+    many = words("en")["models.many"].format(count=5, begun=5)
+    assert (bar.proto.value, bar.proto.text) == (30, many)
+    page = open_page("models")
+    assert len(page.get("progress")) == 2
+    page.session_state["_jobs.gelu.network"] = True
+    page.run()
+    assert len(page.get("progress")) == 2 + 5
+    assert words("en")["models.one_by_one"].format(count=6) in {box.label for box in page.expander}
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_running_job_is_on_its_panel_in_the_sidebar_and_on_the_models_page(
     language: str, job: Job, store: Path

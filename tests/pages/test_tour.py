@@ -7,7 +7,8 @@ import pytest
 from core.claims import Verdict, shipped
 from core.knobs import knobs, parse
 from tests.pages.app import BUILT, linked, open_page, opened, text, widget
-from ui.catalogue import LANGUAGES, stops, words
+from ui.catalogue import LANGUAGES, shows, stops, words
+from ui.ledger import CLAIMS
 from ui.tour import surprises
 
 
@@ -89,3 +90,10 @@ def test_a_claim_is_shown_on_a_page_without_surprises(monkeypatch: pytest.Monkey
     assert not page.exception
     assert words("en")["gelu.claims.G3"] in text(page)
     assert "_tour.another" not in {button.key for button in page.button}
+
+
+def test_a_claim_that_no_panel_shows_stands_above_the_claims_with_its_number() -> None:
+    assert shows("nvae", "N13")[0] == CLAIMS
+    page = linked("nvae", tour__claim="N13")
+    said = [row.value for row in page.markdown if words("en")["nvae.claims.N13"] in row.value]
+    assert "37.3" in said[0]

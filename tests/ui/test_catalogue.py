@@ -13,6 +13,7 @@ from core.topics import TOPICS, built, topic
 from tests.conftest import ROOT
 from ui.catalogue import LANGUAGES, bibliography, code_blocks, equations, glossary, words
 
+UNMEASURED = {"nvae.N2"}  # open, and nothing here can be measured of it
 BUILT = [row.slug for row in TOPICS if built(row.slug)]
 SOURCES = [
     ROOT / "app.py",
@@ -98,7 +99,10 @@ def test_every_claim_and_each_of_its_numbers_has_words(slug: str) -> None:
         if claim.topic == slug:
             number = claim.id.partition(".")[2]
             details, unit = shipped(slug)[claim.id].details, shipped(slug)[claim.id].unit
-            wanted = {f"{slug}.{kind}.{number}" for kind in ("claims", "measures", "rules")}
+            kinds = (
+                ("claims", "rules") if claim.id in UNMEASURED else ("claims", "measures", "rules")
+            )
+            wanted = {f"{slug}.{kind}.{number}" for kind in kinds}
             wanted |= {f"{slug}.details.{name}" for name in details}
             wanted |= {f"claims.units.{unit}"} if unit else set()
             assert wanted - keys == set()
