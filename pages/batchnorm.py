@@ -448,7 +448,7 @@ def slopes(config: core.SlopesConfig) -> None:
         lab.chart(
             charts.lines, result.activations, x="x", y="slope", series="curve",
             names=series(result.activations["curve"]), x_title=t("batchnorm.slopes.x"),
-            y_title=t("batchnorm.slopes.slope"), y_scale="symlog",
+            y_title=t("batchnorm.slopes.slope"), y_domain=(-0.5, 3.0),
             alt=t("batchnorm.slopes.alt_activations"),
         )  # fmt: skip
     with right:
