@@ -133,7 +133,7 @@ def test_what_ships_is_whole() -> None:
             rows, _ = speed.shipped_speed(core.SpeedConfig(causal=causal, backward=backward))
             assert set(rows["form"]) == set(speed.attentions(causal))
             linear = rows[rows["form"] == "linear"]
-            assert linear["n"].max() == 2048
+            assert linear["n"].max() == 16384
 
 
 def test_a_damaged_table_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
