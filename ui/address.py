@@ -164,8 +164,12 @@ def link_to_claim(slug: str, claim: str) -> str:
 
 
 def _value(slug: str, panel: str, knob: Knob) -> Value:
-    """What a control says; a reader may paste into a text what no Config takes."""
-    value: Value = st.session_state[key(slug, panel, knob.name)]
+    """What a control says; a reader may paste into a text what no Config takes.
+
+    A choice that a client makes of something else than the options arrives as None.
+    """
+    said = st.session_state[key(slug, panel, knob.name)]
+    value: Value = knob.default if said is None else said
     return knob.domain.nearest(str(value)) if isinstance(knob.domain, Text) else value
 
 

@@ -256,3 +256,19 @@ def test_a_box_of_a_page_takes_bad_words_and_the_page_lives() -> None:
         widget(page, "claims.filter.word").set_value(text)
         page.run()
         alive(page)
+
+
+def test_a_choice_of_something_else_than_the_options_is_the_default() -> None:
+    def script() -> None:
+        import streamlit as st
+
+        from core.attention import ScalesConfig
+        from core.knobs import knobs
+        from ui import address
+
+        for knob in knobs(ScalesConfig):
+            st.session_state[address.key("attention", "scales", knob.name)] = None
+        st.text(repr(address.read("attention", "scales", ScalesConfig)))
+
+    page = AppTest.from_function(script).run()
+    assert page.text[0].value == repr(attention.ScalesConfig())
