@@ -87,7 +87,7 @@ def keep_what_was_drawn() -> None:
         else:  # what comes now stands behind what waits, and takes no place of it
             queue._delta_index_map = {}
 
-    ForwardMsgQueue.clear = cleared  # type: ignore[method-assign]
+    ForwardMsgQueue.clear = cleared  # type: ignore[assignment, method-assign]
 
 
 def ensure_frame() -> None:
