@@ -15,4 +15,4 @@ frame.run(page)
 from ui import jobs  # noqa: E402  after the page, whose first picture should not wait for it
 
 with st.sidebar:
-    jobs.sidebar()
+    jobs.follow(jobs.sidebar)

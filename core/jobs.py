@@ -139,7 +139,7 @@ class Job:
             self._fail("lost", f"{type(error).__name__}: {error}")
         finally:
             self._ended.set()
-            _tell()
+            _tell(self)
 
     def _reply(self) -> dict[str, Any]:
         """What a worker says at the end; asked again if somebody else stopped the task there."""
@@ -197,7 +197,7 @@ class Job:
 
 _lock = threading.Lock()
 _jobs: dict[str, Job] = {}
-_listeners: list[Callable[[], None]] = []
+_listeners: list[Callable[[Job], None]] = []
 
 
 def submit(task: Task, config: Config) -> Job:
@@ -225,7 +225,7 @@ def submit(task: Task, config: Config) -> Job:
         return job
     _write_note(job)
     threading.Thread(target=job.follow, daemon=True).start()
-    _tell()
+    _tell(job)
     return job
 
 
@@ -251,16 +251,16 @@ def resume() -> list[Job]:
     return [job for path in sorted(_notes().glob("*.json")) if (job := _again(path))]
 
 
-def listen(callback: Callable[[], None]) -> None:
-    """Call this, from any thread, whenever a job starts or ends."""
+def listen(callback: Callable[[Job], None]) -> None:
+    """Call this with a job, from any thread, whenever one starts or ends."""
     _listeners.append(callback)
 
 
-def _tell() -> None:
+def _tell(job: Job) -> None:
     if not any(job.active for job in every()):
         engine.rest()
     for callback in _listeners:
-        callback()
+        callback(job)
 
 
 def _forget_old() -> None:

@@ -9,8 +9,14 @@ import streamlit as st
 from ui import cards, jobs
 from ui.i18n import t
 
+
+def listings() -> None:
+    """What runs or has ended, and what is kept of it."""
+    st.header(t("models.jobs"), anchor="jobs", divider="gray")
+    jobs.listing()
+    st.header(t("models.kept"), anchor="kept", divider="gray")
+    cards.listing()
+
+
 st.markdown(t("models.lead"))
-st.header(t("models.jobs"), anchor="jobs", divider="gray")
-jobs.listing()
-st.header(t("models.kept"), anchor="kept", divider="gray")
-cards.listing()
+jobs.follow(listings)

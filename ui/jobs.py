@@ -1,20 +1,16 @@
 """Trainings as a reader sees them: the offer, the progress, the same list on every page."""
 
-import threading
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import islice
 
 import streamlit as st
-from streamlit.runtime import exists, get_instance
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from core import engine, jobs, library
 from core.jobs import Job, Status
 from core.knobs import Config
 from core.training import Task
-from ui import cards, seen
+from ui import cards, seen, wake
 from ui.fold import folded
 from ui.i18n import has, t
 from ui.numbers import pretty
@@ -24,13 +20,10 @@ EVERY_CURVE = 1.0  # the same where a curve is drawn, which takes a browser a te
 LOOKS = 20  # of all open pages together, a second at most
 FEW = 4  # jobs of one kind that are told one by one
 METRICS = 3  # of a training that are said beside its progress; a task names the telling ones first
-BETWEEN = 0.1  # seconds between two pages that are drawn again
-_RUNNING = "_running"  # keys of the jobs that ran when the page was drawn
+_RUNNING = "_running"  # keys of the jobs that ran when the list was drawn
 
 Curve = Sequence[Mapping[str, float]]  # a training's metrics, snapshot by snapshot
 Live = Callable[[Sequence[Curve]], None]
-
-_sessions: set[str] = set()  # of the pages that are open
 
 
 def ready(task: Task, config: Config) -> bool:
@@ -47,6 +40,7 @@ def ready_all(
     panel of a page that offers models of the same task needs a `place` of its own.
     """
     missing = [config for config in configs if not library.has(task.key(config))]
+    wake.on(f"{task.name}.{place}", [task.key(config) for config in missing])
     if not missing:
         return True
     found = [jobs.find(task, config) for config in missing]
@@ -66,11 +60,15 @@ def runs(task: Task, config: Config) -> bool:
     return bool(job and job.active)
 
 
+@st.fragment
+def follow(draw: Callable[[], None]) -> None:
+    """Draw something, and again whenever a job starts or ends."""
+    wake.on("jobs", [wake.ALL])
+    draw()
+
+
 def sidebar() -> None:
-    """The jobs that run, on every page. When one starts or ends, every open page is drawn again."""
-    context = get_script_run_ctx()
-    if context:
-        _sessions.add(context.session_id)
+    """The jobs that run, on every page, and a word about those that have ended meanwhile."""
     running = {job.key for job in jobs.every() if job.active}
     _say_what_ended(st.session_state.get(_RUNNING, set()) - running)
     st.session_state[_RUNNING] = running
@@ -204,7 +202,7 @@ def start(task: Task, config: Config) -> None:
 def _watch(draw: Callable[[], None], every: float = EVERY) -> None:
     """Draw something again and again, without the rest of the page; seldom if many look."""
 
-    @st.fragment(run_every=max(every, len(_sessions) / LOOKS))
+    @st.fragment(run_every=max(every, wake.readers() / LOOKS))
     def watched() -> None:
         draw()
 
@@ -213,8 +211,6 @@ def _watch(draw: Callable[[], None], every: float = EVERY) -> None:
 
 def _list() -> None:
     running = [job for job in jobs.every() if job.active]
-    if {job.key for job in running} != st.session_state[_RUNNING]:
-        st.rerun()
     st.caption(t("models.running"))
     for group in _by_task(running):
         if len(group) > FEW:
@@ -274,21 +270,4 @@ def _say_what_ended(keys: set[str]) -> None:
             st.toast(f"{cards.title(job.task.name, job.settings)}: {_ending(job)}")
 
 
-def _wake_open_pages() -> None:
-    """Draw every open page again, since a page without a running job does not look for one."""
-    if exists():
-        threading.Thread(target=_wake_in_turn, daemon=True).start()
-
-
-def _wake_in_turn() -> None:
-    """One page after the other: drawn all at once, each would wait for all the others."""
-    for session_id in list(_sessions):
-        session = get_instance().get_app_session(session_id)
-        if session is None:
-            _sessions.discard(session_id)
-        else:
-            session.request_rerun(session._client_state)  # as when a source file has changed
-            time.sleep(BETWEEN)
-
-
-jobs.listen(_wake_open_pages)
+jobs.listen(lambda job: wake.up(job.key))

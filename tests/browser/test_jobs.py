@@ -39,14 +39,17 @@ def test_a_training_is_followed_on_another_page_drawn_when_it_ends_and_found_aga
     server: Server, visit: Open
 ) -> None:
     other = visit(f"{server.url}/claims")
-    page = visit(f"{server.url}/{NETWORK}")
+    beside, page = (visit(f"{server.url}/{NETWORK}") for _ in range(2))
+    expect(beside.get_by_role("button", name="Train it")).to_be_visible()
     ask(page)
+    expect(beside.get_by_test_id("stMain").get_by_text("being trained")).to_be_visible()
     aside = other.get_by_test_id("stSidebar")
     expect(aside.get_by_text("Training now")).to_be_visible()
     expect(aside.get_by_text("/ 40")).to_be_visible(timeout=TRAINING)
     assert "/claims" in other.url
     expect(other.get_by_role("heading", level=1)).to_have_text("Which of the claims hold?")
     drawn(page)
+    drawn(beside)
     expect(aside.get_by_text("Training now")).to_have_count(0)
     drawn(visit(f"{server.url}/{NETWORK}"))
 

@@ -96,7 +96,7 @@ def test_a_model_of_a_newer_program_is_not_trained_over() -> None:
 
 def test_two_sessions_that_ask_share_one_job_and_hear_its_progress() -> None:
     changed: list[int] = []
-    jobs.listen(lambda: changed.append(len(jobs.every())))
+    jobs.listen(lambda job: changed.append(len(jobs.every())))
     config = TrainConfig(depth=2, epochs=60, seed=23)
     first, second = (jobs.submit(NETWORK, config) for _ in range(2))
     assert first is second
