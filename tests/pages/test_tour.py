@@ -97,4 +97,4 @@ def test_a_claim_that_no_panel_shows_stands_above_the_claims_with_its_number() -
     assert shows("nvae", "N13")[0] == CLAIMS
     page = linked("nvae", tour__claim="N13")
     said = [row.value for row in page.markdown if words("en")["nvae.claims.N13"] in row.value]
-    assert pretty(shipped("nvae")["N13"].measured) in said[0]
+    assert pretty(shipped("nvae")["nvae.N13"].measured) in said[0]

@@ -39,14 +39,22 @@ class Browser:
         return kinds
 
 
+class Runtime:
+    """The two sessions of a server."""
+
+    def __init__(self) -> None:
+        self.sessions = {name: Browser(name) for name in ("one", "two")}
+
+    def get_app_session(self, session_id: str) -> Browser | None:
+        return self.sessions.get(session_id)
+
+
 @pytest.fixture
-def browsers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Browser]]:
+def browsers(monkeypatch: pytest.MonkeyPatch) -> list[Browser]:
     ThreadState.initialize()
-    sessions = {name: Browser(name) for name in ("one", "two")}
+    runtime = Runtime()
     monkeypatch.setattr(wake, "exists", lambda: True)
-    monkeypatch.setattr(
-        wake, "get_instance", lambda: type("R", (), {"get_app_session": sessions.get})
-    )
+    monkeypatch.setattr(wake, "get_instance", lambda: runtime)
     monkeypatch.setattr(wake, "_shown", wake.defaultdict(dict))
     monkeypatch.setattr(wake, "_called", set())
     return list(runtime.sessions.values())
