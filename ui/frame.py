@@ -11,11 +11,10 @@ from pathlib import Path
 import streamlit as st
 from streamlit.navigation.page import Page
 from streamlit.runtime import exists
-from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
 from streamlit.runtime.scriptrunner import StopException
 
 from core.topics import TOPICS, built
-from ui import address
+from ui import address, mended
 from ui.i18n import t
 
 ROOT = Path(__file__).parent.parent
@@ -48,7 +47,7 @@ def boot() -> None:
     torch.set_num_threads(1)
     _give_memory_back()
     _close_to_strangers()
-    keep_what_was_drawn()
+    mended.mend()
     jobs.resume()
 
 
@@ -67,27 +66,6 @@ def _close_to_strangers() -> None:
     """Whom the network lets in names no folder of this machine and no download of its own."""
     if exists() and st.get_option("server.address") not in LOCAL:
         os.environ.setdefault("LAB_ANY_MODEL", "off")
-
-
-def keep_what_was_drawn() -> None:
-    """Let a fragment that runs again drop nothing that is still on its way to the browser.
-
-    Streamlit drops what the fragment itself drew, but keeps what the fragments inside it drew: they
-    would find no place to stand in, and the page would end with "Bad delta path index".
-    """
-    clear = ForwardMsgQueue.clear
-
-    def cleared(
-        queue: ForwardMsgQueue,
-        retain_lifecycle_msgs: bool = False,
-        fragment_ids_this_run: list[str] | None = None,
-    ) -> None:
-        if fragment_ids_this_run is None:
-            clear(queue, retain_lifecycle_msgs)
-        else:  # what comes now stands behind what waits, and takes no place of it
-            queue._delta_index_map = {}
-
-    ForwardMsgQueue.clear = cleared  # type: ignore[assignment, method-assign]
 
 
 def ensure_frame() -> None:

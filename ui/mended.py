@@ -1,0 +1,53 @@
+"""Two flaws of the pinned Streamlit that lose what was drawn, mended once a process."""
+
+from streamlit.runtime.app_session import AppSession, AppSessionState
+from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
+from streamlit.runtime.scriptrunner import RerunData
+
+SOON = 0.005  # seconds between two looks whether the last run's messages have gone out
+
+
+def mend() -> None:
+    """Keep what is drawn until it has reached the browser."""
+    keep_what_was_drawn()
+    hear_the_last_run_out()
+
+
+def keep_what_was_drawn() -> None:
+    """Let a fragment that runs again drop nothing that is still on its way to the browser.
+
+    Streamlit drops what the fragment itself drew, but keeps what the fragments inside it drew: they
+    would find no place to stand in, and the page would end with "Bad delta path index".
+    """
+    clear = ForwardMsgQueue.clear
+
+    def cleared(
+        queue: ForwardMsgQueue,
+        retain_lifecycle_msgs: bool = False,
+        fragment_ids_this_run: list[str] | None = None,
+    ) -> None:
+        if fragment_ids_this_run is None:
+            clear(queue, retain_lifecycle_msgs)
+        else:  # what comes now stands behind what waits, and takes no place of it
+            queue._delta_index_map = {}
+
+    ForwardMsgQueue.clear = cleared  # type: ignore[assignment, method-assign]
+
+
+def hear_the_last_run_out() -> None:
+    """Let a fragment begin only when the run before it has handed over all that it drew.
+
+    Streamlit forgets a run that has ended as soon as the next is asked for, and what it drew last,
+    still in the event loop's queue, with it: a control had moved, and its picture did not.
+    """
+    create = AppSession._create_scriptrunner
+
+    def begin(session: AppSession, asked: RerunData) -> None:
+        last = session._scriptrunner
+        ends = session._state is AppSessionState.SHUTDOWN_REQUESTED
+        if last is None:
+            create(session, asked)
+        elif not (ends or last.request_rerun(asked)):
+            session._event_loop.call_later(SOON, begin, session, asked)
+
+    AppSession._create_scriptrunner = begin  # type: ignore[assignment, method-assign]
