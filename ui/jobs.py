@@ -1,6 +1,6 @@
 """Trainings as a reader sees them: the offer, the progress, the same list on every page."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from functools import partial
 from itertools import islice
 
@@ -17,7 +17,7 @@ from ui.numbers import pretty
 
 EVERY = 0.5  # seconds between two looks at the running jobs, at least
 EVERY_CURVE = 1.0  # the same where a curve is drawn, which takes a browser a tenth of a second
-LOOKS = 20  # of all open pages together, a second at most
+LOOKS = 5  # of all pages that watch the same, a second at most
 FEW = 4  # jobs of one kind that are told one by one
 METRICS = 3  # of a training that are said beside its progress; a task names the telling ones first
 _RUNNING = "_running"  # keys of the jobs that ran when the list was drawn
@@ -48,7 +48,8 @@ def ready_all(
     with st.container(border=True):
         if running:
             st.markdown(_say(task, "trains"))
-            _watch(partial(_train_together, task, configs, running, draw, place), EVERY_CURVE)
+            grow = partial(_train_together, task, configs, running, draw, place)
+            _watch(grow, {job.key for job in running}, EVERY_CURVE)
         else:
             _offer(task, missing, found[0], place)
     return False
@@ -73,7 +74,7 @@ def sidebar() -> None:
     _say_what_ended(st.session_state.get(_RUNNING, set()) - running)
     st.session_state[_RUNNING] = running
     if running:
-        _watch(_list)
+        _watch(_list, {wake.ALL})
 
 
 def listing() -> None:
@@ -103,7 +104,7 @@ def _group(group: Sequence[Job]) -> None:
         st.markdown(cards.title(name, {}))
         running = [job for job in group if job.active]
         if running:
-            _watch(partial(_sum_up, running, "listing"))
+            _watch(partial(_sum_up, running, "listing"), {job.key for job in running})
         label = partial(t, "models.one_by_one", count=len(group))
         folded(label, f"_jobs.{name}", partial(_each, group))
 
@@ -113,7 +114,7 @@ def _each(group: Iterable[Job]) -> None:
         with st.container(border=True):
             st.markdown(cards.title(job.task.name, job.settings))
             if job.active:
-                _watch(partial(_progress, job, "listing", with_curve=True), EVERY_CURVE)
+                _watch(partial(_progress, job, "listing", with_curve=True), {job.key}, EVERY_CURVE)
             else:
                 st.markdown(_ending(job))
 
@@ -199,10 +200,10 @@ def start(task: Task, config: Config) -> None:
     jobs.submit(task, config)
 
 
-def _watch(draw: Callable[[], None], every: float = EVERY) -> None:
-    """Draw something again and again, without the rest of the page; seldom if many look."""
+def _watch(draw: Callable[[], None], keys: Set[str], every: float = EVERY) -> None:
+    """Draw something again and again, without the rest of the page; seldom if many watch it."""
 
-    @st.fragment(run_every=max(every, wake.readers() / LOOKS))
+    @st.fragment(run_every=max(every, wake.readers(keys) / LOOKS))
     def watched() -> None:
         draw()
 

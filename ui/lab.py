@@ -9,6 +9,7 @@ from threading import BoundedSemaphore
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import streamlit as st
 from streamlit.elements.lib.mutable_popover_container import PopoverContainer
 
@@ -189,9 +190,11 @@ def player(slug: str, config: Config, knob: str, draw: Draw) -> None:
 
 def table(rows: pd.DataFrame, slug: str, *, digits: int = 10) -> None:
     """A small table in the reader's words: columns, codes and numbers."""
-    words = {column: t(f"{slug}.columns.{column}") for column in rows.columns}
-    cells = rows.map(lambda cell: _cell(cell, slug, digits)).rename(columns=words)
-    st.table(cells.set_index(cells.columns[0]))
+    first, *others = (
+        pd.Series([_cell(cell, slug, digits) for cell in cells], name=t(f"{slug}.columns.{column}"))
+        for column, cells in rows.items()
+    )
+    st.table(pd.DataFrame({cells.name: cells for cells in others}).set_axis(first))
 
 
 def formula(slug: str, name: str, **numbers: str) -> None:
@@ -217,7 +220,7 @@ def _claims(slug: str) -> None:
 
 def series(slug: str, codes: Iterable[str]) -> dict[str, str]:
     """The reader's words for codes of a table's column: a series of the topic, or an option."""
-    found = dict.fromkeys(codes)
+    found = dict.fromkeys(pd.unique(codes) if isinstance(codes, pd.Series) else codes)
     keys = {code: f"{slug}.series.{code}" for code in found}
     return {code: t(key if has(key) else f"{slug}.options.{code}") for code, key in keys.items()}
 
@@ -266,8 +269,14 @@ def tell_what_was_mended(slug: str) -> None:
 
 
 def _draw(figure: Figure, alt: str) -> None:
-    spec = {**figure.spec, "datasets": dict(figure.tables)}
-    st.vega_lite_chart(spec, alt=alt, width="stretch")
+    # As Arrow's own tables: on the way from pandas, Streamlit would look for what none of them has.
+    tables = {name: arrow(table) for name, table in figure.tables.items()}
+    st.vega_lite_chart({**figure.spec, "datasets": tables}, alt=alt, width="stretch")
+
+
+def arrow(table: pd.DataFrame) -> pa.Table:
+    """The columns of a table, without its index."""
+    return pa.table({str(name): pa.array(column) for name, column in table.items()})
 
 
 def _knob(config: Config, name: str) -> Knob:

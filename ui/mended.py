@@ -1,5 +1,6 @@
-"""Two flaws of the pinned Streamlit that lose what was drawn, mended once a process."""
+"""Flaws of the pinned Streamlit, mended once a process: it loses what was drawn, and time."""
 
+from streamlit.components.v2.bidi_component import main as components
 from streamlit.runtime.app_session import AppSession, AppSessionState
 from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
 from streamlit.runtime.scriptrunner import RerunData
@@ -8,9 +9,10 @@ SOON = 0.005  # seconds between two looks whether the last run's messages have g
 
 
 def mend() -> None:
-    """Keep what is drawn until it has reached the browser."""
+    """Keep what is drawn until it has reached the browser, and components cheap."""
     keep_what_was_drawn()
     hear_the_last_run_out()
+    give_components_plain_values()
 
 
 def keep_what_was_drawn() -> None:
@@ -51,3 +53,12 @@ def hear_the_last_run_out() -> None:
             session._event_loop.call_later(SOON, begin, session, asked)
 
     AppSession._create_scriptrunner = begin  # type: ignore[assignment, method-assign]
+
+
+def give_components_plain_values() -> None:
+    """Let the session hold what a component said, and no more.
+
+    Streamlit wraps it, at every look of any widget at the session, in a class made for that look: a
+    tenth of what a control costs. It serves components that fire events; ours have values only.
+    """
+    components.make_bidi_component_presenter = lambda *_: None  # type: ignore[assignment]

@@ -7,7 +7,7 @@ itself would not know of a control that is on its way, and would end a run that 
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime import exists, get_instance
@@ -56,10 +56,16 @@ def up(key: str) -> None:
         _call(place)
 
 
-def readers() -> int:
-    """How many sessions show something that may change."""
+def readers(keys: Set[str]) -> int:
+    """How many sessions wait for one of these very keys."""
     with _lock:
-        return len({session for session, _ in _shown})
+        return len(
+            {
+                session
+                for (session, _), wishes in _shown.items()
+                if any(keys & wanted for wanted in wishes.values())
+            }
+        )
 
 
 def _concerns(key: str, wishes: Iterable[frozenset[str]]) -> bool:

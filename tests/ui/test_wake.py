@@ -99,13 +99,14 @@ def test_a_fragment_that_has_gone_is_forgotten_and_its_browser_left_alone(
     one, two = browsers
     one.draws("task.page", "a")
     two.draws("task.page", "a")
-    assert wake.readers() == 2
+    assert wake.readers({"a", "b"}) == 2
     one.there = False
     wake.up("a")
     assert (one.heard(), two.heard()) == ([], ["auto_rerun"])
-    assert wake.readers() == 1
+    assert wake.readers({"a"}) == 1
+    assert wake.readers({"b"}) == 0
 
 
 def test_outside_a_fragment_nothing_is_noted(browsers: list[Browser]) -> None:
     wake.on("task.page", ["a"])
-    assert wake.readers() == 0
+    assert wake.readers({"a"}) == 0

@@ -218,15 +218,16 @@ def _places(table: pd.DataFrame, x: str, y: str, series: str | None) -> pd.DataF
 
     Raises ValueError if the curves do not share their x.
     """
-    curves = {y: table} if series is None else dict(list(table.groupby(series, sort=False)))
     if table.empty:
         return table
-    across = [curve[x].to_numpy() for curve in curves.values()]
-    if any(not np.array_equal(across[0], other) for other in across[1:]):
+    codes, names = (np.zeros(len(table)), [y]) if series is None else pd.factorize(table[series])
+    rows = [np.flatnonzero(codes == code) for code in range(len(names))]
+    across, heights = table[x].to_numpy(), table[y].to_numpy()
+    if any(not np.array_equal(across[rows[0]], across[other]) for other in rows[1:]):
         raise ValueError(f"the curves of {series} must share their values of {x}")
-    every = max(1, len(across[0]) // 25)
-    heights = {name: curve[y].to_numpy()[::every] for name, curve in curves.items()}
-    return pd.DataFrame({x: across[0][::every], **heights})
+    every = max(1, len(rows[0]) // 25)
+    curves = {name: heights[mine[::every]] for name, mine in zip(names, rows, strict=True)}
+    return pd.DataFrame({x: across[rows[0][::every]], **curves})
 
 
 @kept

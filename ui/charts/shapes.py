@@ -66,28 +66,49 @@ def regions(
     y_title: str,
     reach: float,
 ) -> Figure:
-    """Closed outlines, one per `item`, rows in the order of their vertices, on equal axes.
+    """Closed outlines, one per `item`, its rows together in the order of vertices, on equal axes.
 
     In the middle of each stands its `label`, or a dot where that is empty. The square from -reach
     to reach is in the picture.
     """
     spec = _regions(x, y, label, series, pairs(names), x_title, y_title, reach)
-    how = {x: "mean", y: "mean", series: "first", label: "first"}
-    middles = table.groupby(item, sort=False).agg(how)
-    return Figure(spec, {"outlines": _closed(table, x, y, item, series), "middles": middles})
+    starts = _starts(table[item])
+    return Figure(
+        spec,
+        {
+            "outlines": _closed(table, starts, x, y, series),
+            "middles": _middles(table, starts, x, y, series, label),
+        },
+    )
 
 
-def _closed(table: pd.DataFrame, x: str, y: str, item: str, series: str) -> pd.DataFrame:
+def _starts(items: pd.Series) -> np.ndarray:
+    """The first row of every outline."""
+    codes = pd.factorize(items)[0]
+    return np.flatnonzero(np.diff(codes, prepend=-1))
+
+
+def _closed(table: pd.DataFrame, starts: np.ndarray, x: str, y: str, series: str) -> pd.DataFrame:
     """Each outline back to its first vertex, then a row that breaks the path.
 
     So the outlines of a series are one path: hundreds of paths take the browser half a second.
     """
-    rows = table[[item, x, y, series]].reset_index(drop=True)
-    outlines = rows.groupby(item, sort=False)
-    ends = outlines.nth(0).set_index(outlines.tail(1).index + 0.3)
-    breaks = ends.assign(**{x: np.nan, y: np.nan}).set_index(ends.index + 0.3)
-    whole = pd.concat([rows, ends, breaks]).sort_index()[[x, y, series]]
-    return whole.assign(vertex=np.arange(len(whole)))
+    ends = np.append(starts[1:], len(table))
+    again = np.repeat(starts, 2)  # for the vertex that closes, and for the break
+    rows = np.insert(np.arange(len(table)), np.repeat(ends, 2), again)
+    breaks = ends + 2 * np.arange(1, len(ends) + 1) - 1
+    places = table[[x, y]].to_numpy(float)[rows]
+    places[breaks] = np.nan
+    words = table[series].to_numpy()[rows]
+    columns = {x: places[:, 0], y: places[:, 1], series: words, "vertex": np.arange(len(rows))}
+    return pd.DataFrame(columns)
+
+
+def _middles(table: pd.DataFrame, starts: np.ndarray, x: str, y: str, *words: str) -> pd.DataFrame:
+    """The mean of every outline's vertices, and the words of its first."""
+    sizes = np.diff(starts, append=len(table))
+    means = {name: np.add.reduceat(table[name].to_numpy(float), starts) / sizes for name in (x, y)}
+    return pd.DataFrame(means | {name: table[name].to_numpy()[starts] for name in words})
 
 
 LEAST_MASS = 1e-6  # below it a ribbon is thinner than anybody sees
