@@ -11,7 +11,7 @@ import dataclasses
 import json
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from enum import StrEnum
@@ -63,7 +63,7 @@ class Job:
         self.task, self.config, self.key = task, config, task.key(config)
         self.status = Status.WAITING
         self.report: Progress | None = None  # how far it is; None until the first step
-        self.curve: list[dict[str, float]] = []  # what has been heard since it was asked for
+        self._curve: list[dict[str, float]] = []
         self.trouble: Trouble | None = None
         self._wanted = True
         self._future: Any = None  # Dask's
@@ -79,6 +79,11 @@ class Job:
     def stopping(self) -> bool:
         """Whether somebody has asked it to stop and it has not yet."""
         return self.active and not self._wanted
+
+    @property
+    def curve(self) -> Sequence[dict[str, float]]:
+        """What has been heard since it was asked for; it does not grow while it is looked at."""
+        return tuple(self._curve)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -180,7 +185,7 @@ class Job:
         self.status, said = Status.RUNNING, event[1]["progress"]
         if said:
             self.report = Progress(**said)
-            self.curve.append({"step": self.report.done, **self.report.metrics})
+            self._curve.append({"step": self.report.done, **self.report.metrics})
 
     def _settle(self, reply: dict[str, Any]) -> None:
         if reply["outcome"] == "failed":

@@ -1,27 +1,27 @@
 """What is drawn again when something changes that no reader has touched, such as a job's end.
 
-The browser is told to ask for a fragment, and the fragment's run tells it to stop asking. So it
-comes with the controls as they stand there, as after a click. A run that the server began by
-itself would not know of a control that is on its way, and would end a run that is not finished.
+Only the fragment that shows it runs, with the session as it stands, as after `st.rerun`; and only
+once the session is idle: a run in progress is not ended, a control on its way not overtaken.
 """
 
 import threading
 from collections import defaultdict
 from collections.abc import Iterable, Set
 
-from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime import exists, get_instance
-from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.app_session import AppSession, AppSessionState
+from streamlit.runtime.scriptrunner import RerunData, get_script_run_ctx
 from streamlit.runtime.scriptrunner_utils.script_run_context import ThreadState
 
 ALL = "*"  # for who shows something of every key
-SOON = 0.2  # seconds until the browser asks
+BETWEEN = 0.02  # seconds between two sessions: drawn all at once, each would wait for all others
+BUSY = 0.1  # seconds until a session that was not idle is looked at again
 
 Place = tuple[str, str]  # a session and a fragment of it
 
 _lock = threading.Lock()
 _shown: dict[Place, dict[str, frozenset[str]]] = defaultdict(dict)  # keys, by who wants to know
-_called: set[Place] = set()  # places whose browser asks for them until they are drawn
+_called: set[Place] = set()  # that will be drawn, but have not been yet
 
 
 def on(who: str, keys: Iterable[str]) -> None:
@@ -35,25 +35,27 @@ def on(who: str, keys: Iterable[str]) -> None:
         return
     place, wanted = (context.session_id, fragment), frozenset(keys)
     with _lock:
-        called = place in _called
-        _called.discard(place)
         _shown[place].pop(who, None)
         if wanted:
             _shown[place][who] = wanted
         if not _shown[place]:
             del _shown[place]
-    if called:
-        message = ForwardMsg()
-        message.stop_auto_rerun.fragment_ids.append(fragment)
-        context.enqueue(message)
 
 
 def up(key: str) -> None:
     """Something of this key has changed: draw again who shows it. From any thread."""
     with _lock:
-        places = [place for place, wishes in _shown.items() if _concerns(key, wishes.values())]
-    for place in places:
-        _call(place)
+        places = {place for place, wishes in _shown.items() if _concerns(key, wishes.values())}
+        places -= _called
+    for turn, (session_id, fragment) in enumerate(sorted(places)):
+        session = get_instance().get_app_session(session_id) if exists() else None
+        if session is None:
+            _forget((session_id, fragment))
+            continue
+        with _lock:
+            _called.add((session_id, fragment))
+        later = session._event_loop.call_later
+        session._event_loop.call_soon_threadsafe(later, turn * BETWEEN, _draw, session, fragment)
 
 
 def readers(keys: Set[str]) -> int:
@@ -72,16 +74,30 @@ def _concerns(key: str, wishes: Iterable[frozenset[str]]) -> bool:
     return any(key in wanted or ALL in wanted for wanted in wishes)
 
 
-def _call(place: Place) -> None:
-    """Tell the browser to ask for a fragment; forget a place that is not there any more."""
-    session_id, fragment = place
-    session = get_instance().get_app_session(session_id) if exists() else None
-    with _lock:
-        if session is None or not session.has_fragment(fragment):
-            _shown.pop(place, None)
+def _draw(session: AppSession, fragment: str) -> None:
+    """Run a fragment as soon as its session is idle. On the event loop of the server."""
+    place = (session.id, fragment)
+    ends = session._state is AppSessionState.SHUTDOWN_REQUESTED
+    if ends or not session.has_fragment(fragment):
+        _forget(place)
+    elif session._scriptrunner is not None:
+        session._event_loop.call_later(BUSY, _draw, session, fragment)
+    else:
+        with _lock:
             _called.discard(place)
-            return
-        _called.add(place)
-    message = ForwardMsg()
-    message.auto_rerun.fragment_id, message.auto_rerun.interval = fragment, SOON
-    session._enqueue_forward_msg(message)
+        state = session._client_state
+        session._create_scriptrunner(
+            RerunData(
+                query_string=state.query_string,
+                page_script_hash=state.page_script_hash,
+                fragment_id=fragment,
+                is_auto_rerun=True,
+                context_info=state.context_info if state.HasField("context_info") else None,
+            )
+        )
+
+
+def _forget(place: Place) -> None:
+    with _lock:
+        _shown.pop(place, None)
+        _called.discard(place)
