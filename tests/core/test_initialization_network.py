@@ -27,18 +27,17 @@ def test_the_task_is_found_by_its_name() -> None:
 
 
 @pytest.mark.parametrize("name", core.SHIPPED)
-def test_what_ships_grew_from_today_s_start_and_is_as_good_as_its_card_says(name: str) -> None:
-    """Curves are not compared: 50 layers turn a rounding into percents (test_first_steps)."""
+def test_what_ships_grew_from_today_s_start(name: str) -> None:
+    """Only its beginning is compared: 50 layers turn a rounding into percents (test_first_steps)."""
     config = core.SHIPPED[name]
     kept = library.SHIPPED.get(core.TRAINING.key(config))
     assert kept is not None
-    weights = {key: value.float() for key, value in kept.tensors.items()}
-    start = core.initial_weights(config, torch.Generator().manual_seed(config.seed))
-    assert weights.keys() == start.keys()
     read_out = f"weight{config.depth}"  # another seed's is 1.4 of its length away
-    assert (weights[read_out] - start[read_out]).norm() < 0.3 * start[read_out].norm()
-    accuracy = kept.meta["metrics"]["test_accuracy"]
-    assert core.accuracy(weights, config) == pytest.approx(accuracy, abs=0.03)
+    assert list(kept.tensors) == [read_out]
+    start = core.initial_weights(config, torch.Generator().manual_seed(config.seed))[read_out]
+    assert (kept.tensors[read_out].float() - start).norm() < 0.3 * start.norm()
+    first = next(core.train(config)).metrics["loss"]
+    assert first == pytest.approx(kept.meta["curve"][0]["loss"], rel=0.05)
     assert kept.meta["curve"][-1] == {"step": config.steps, **kept.meta["metrics"]}
 
 
