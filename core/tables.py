@@ -1,6 +1,6 @@
 """Tables that ship with the repository: slow results, so that a first picture waits for none.
 
-A file is JSON: "table", a list of rows, and beside it how the rows were made.
+A file is JSON: "table", a list of values for each column, and beside it how they were made.
 """
 
 import json
@@ -14,8 +14,7 @@ import pandas as pd
 def load_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     """The rows of a file. Raises ValueError if it is missing or damaged."""
     try:
-        rows = json.loads(path.read_text(encoding="utf-8"))["table"]
-        table = pd.DataFrame(rows)
+        table = pd.DataFrame(json.loads(path.read_text(encoding="utf-8"))["table"])
         if missing := set(columns) - set(table.columns):
             raise ValueError(f"it has no {', '.join(sorted(missing))}")
     except OSError as error:
@@ -28,5 +27,5 @@ def load_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
 def save_table(path: Path, table: pd.DataFrame, card: Mapping[str, Any]) -> None:
     """Keep a table, and how it was made."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    content = {**card, "table": table.to_dict(orient="records")}
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    content = {**card, "table": table.to_dict(orient="list")}
+    path.write_text(json.dumps(content, ensure_ascii=False) + "\n", encoding="utf-8")
