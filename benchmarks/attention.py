@@ -30,6 +30,7 @@ from core.attention.speed import SpeedConfig, Tokens, inputs, machine, once
 RESULTS = ROOT / "benchmarks" / "results"
 SIZES = (128, 256, 384, 512, 1024, 4096, 16384, 65536)
 FITTED = 1024  # exponents are fitted from here on
+LONG = 16384  # beyond it softmax takes minutes, without the causal mask an hour
 SLOW = {"written-out sums": 4096, "performer-pytorch": 4096}  # minutes beyond
 Form = Callable[[Tensor, Tensor, Tensor], Tensor]
 
@@ -89,7 +90,7 @@ def times(
 ) -> dict[tuple[str, int], list[float]]:
     """Milliseconds of each round, by form (all, or those named) and number of tokens."""
     found: dict[tuple[str, int], list[float]] = {}
-    longest = longest if asked.causal else min(longest, 16384)  # softmax would take an hour beyond
+    longest = longest if asked.causal else min(longest, LONG)
     for n in (size for size in SIZES if size <= longest):
         print(f"measuring: {asked.name}, n = {n} ...", file=sys.stderr)
         qkv = _on_device(inputs(SpeedConfig(), n))
@@ -114,7 +115,7 @@ def figures(asked: Pass, found: dict[tuple[str, int], list[float]]) -> list[Figu
         Figure(f"{asked.name}, n = {n}: {name}", "ms", times) for (name, n), times in found.items()
     ]
     least = {key: min(samples) for key, samples in found.items()}
-    for n, most in ((16384, 10 if asked.causal else 30), (65536, 30)):
+    for n, most in ((LONG, 10 if asked.causal else 30), (65536, 30)):
         for other in (name for name, size in least if size == n and name != "chunkwise"):
             share = least["chunkwise", n] / least[other, n]
             goal = Target("max", 1 / most) if other == "fused softmax" else None
@@ -137,19 +138,26 @@ def memory(longest: int) -> list[Figure]:
     for backward in (False, True):
         asked, config = Pass(True, backward), SpeedConfig(backward=backward)
         sizes = [n for n in SIZES if FITTED <= n <= longest]
-        points = [("linear", n) for n in sizes] + [("fused", n) for n in sizes if n <= 16384]
-        taken = dict(zip(points, peak_megabytes(points, config), strict=True))
-        names = {"linear": "chunkwise", "fused": "fused softmax"}
-        for (code, n), megabytes in taken.items():
-            limited = (code, n, backward) == ("linear", 16384, False)
+        points = [
+            (name, n)
+            for name in forms(causal=True)
+            for n in sizes
+            if n <= SLOW.get(name, n if name == "chunkwise" else LONG)
+        ]
+        peaks = peak_megabytes(points, config, "benchmarks.attention:forms")
+        told = zip(points, peaks, strict=True)
+        taken = {point: peak for point, peak in told if not math.isnan(peak)}
+        for (name, n), megabytes in taken.items():
+            limited = (name, n, backward) == ("chunkwise", LONG, False)
             made.append(
                 Figure(
-                    f"{asked.name}, n = {n}: peak memory of {names[code]}", "MB", [megabytes],
+                    f"{asked.name}, n = {n}: peak memory of {name}", "MB", [megabytes],
                     Target("max", 160) if limited else None,
                 )
             )  # fmt: skip
+        sizes = [n for name, n in taken if name == "chunkwise"]
         if len(sizes) > 1:
-            slope = exponent(sizes, [taken["linear", n] for n in sizes])
+            slope = exponent(sizes, [taken["chunkwise", n] for n in sizes])
             name = f"{asked.name}: exponent of chunkwise memory in n"
             made.append(Figure(name, "", [slope], Target("max", 1.1)))
     return made
@@ -228,7 +236,7 @@ def _turns(name: str, n: int, rounds: int) -> int:
     """Fewer where a round of softmax takes a minute; what is fitted has them all."""
     if n <= 4096 or name == "chunkwise" or _cuda():
         return rounds
-    return 2 if n <= 16384 else 1
+    return 2 if n <= LONG else 1
 
 
 def _milliseconds(form: Form, qkv: Tokens, backward: bool) -> float:

@@ -1,7 +1,7 @@
 """How much memory an attention takes at most, measured in a process of its own.
 
-`python -m core.attention.peak '{"causal": true, ...}' linear 1024 2048` prints megabytes beyond the
-inputs, a line for each length.
+`python -m core.attention.peak core.attention.speed:attentions '{"causal": true, ...}' linear 1024
+2048` prints megabytes beyond the inputs, a line for each length.
 Linux tells a process its peak and lets it start anew; elsewhere there is no answer, and NaN.
 """
 
@@ -10,39 +10,48 @@ import gc
 import json
 import math
 import os
+import pkgutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from core.attention.speed import SpeedConfig
 
 STATUS, RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 ROOT = Path(__file__).parents[2]
+OWN = "core.attention.speed:attentions"  # what gives the forms by name, causal or not
 
 
-def peak_megabytes(points: Sequence[tuple[str, int]], config: "SpeedConfig") -> list[float]:
+def peak_megabytes(
+    points: Sequence[tuple[str, int]], config: "SpeedConfig", forms: str = OWN
+) -> list[float]:
     """The most that a pass of each form and length takes beyond its inputs, output included.
 
-    Each form has a process of its own: what one leaves lying, the next would find and use.
+    Each form has a process of its own: what one leaves lying, the next would find and use. NaN
+    where it can't be told, or the pass failed.
     """
     found: dict[tuple[str, int], float] = {}
     for form in dict.fromkeys(form for form, _ in points):
         sizes = sorted(n for name, n in points if name == form)
         found |= {
-            (form, n): peak for n, peak in zip(sizes, _asked(form, sizes, config), strict=False)
+            (form, n): peak
+            for n, peak in zip(sizes, _asked(forms, form, sizes, config), strict=False)
         }
     return [found.get((form, n), math.nan) for form, n in points]
 
 
-def _asked(form: str, sizes: list[int], config: "SpeedConfig") -> list[float]:
+def _asked(forms: str, form: str, sizes: list[int], config: "SpeedConfig") -> list[float]:
     """What another process says of a form; nothing if the system does not tell."""
     if not RESET.exists():
         return []
     settings = json.dumps(dataclasses.asdict(config))
-    command = [sys.executable, "-m", "core.attention.peak", settings, form, *map(str, sizes)]
+    program = [sys.executable, "-m", "core.attention.peak"]
+    command = [*program, forms, settings, form, *map(str, sizes)]
     # What is freed goes back to the system at once: a longer pass does not find it, either.
     environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "0"}
     ended = subprocess.run(
@@ -51,11 +60,10 @@ def _asked(form: str, sizes: list[int], config: "SpeedConfig") -> list[float]:
     return [float(line) for line in ended.stdout.split()] if ended.returncode == 0 else []
 
 
-def measured(form: str, n: int, config: "SpeedConfig") -> float:
+def measured(run: Callable[..., "Tensor"], n: int, config: "SpeedConfig") -> float:
     """The same, in this process. Raises OSError where the system does not tell."""
     from core.attention import speed
 
-    run = speed.attentions(config.causal)[form]
     speed.once(run, speed.inputs(config, 16), config.backward)  # what it loads is not counted
     qkv = speed.inputs(config, n)
     gc.collect()
@@ -76,6 +84,8 @@ if __name__ == "__main__":
     from core.attention.speed import SpeedConfig
 
     torch.set_num_threads(1)
-    settings = SpeedConfig(**json.loads(sys.argv[1]))
-    for length in sys.argv[3:]:
-        print(measured(sys.argv[2], int(length), settings))
+    where, given, name, *lengths = sys.argv[1:]
+    settings = SpeedConfig(**json.loads(given))
+    attention = pkgutil.resolve_name(where)(settings.causal)[name]
+    for length in lengths:
+        print(measured(attention, int(length), settings))

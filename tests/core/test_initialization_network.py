@@ -28,7 +28,7 @@ def test_the_task_is_found_by_its_name() -> None:
 
 @pytest.mark.parametrize("name", core.SHIPPED)
 def test_what_ships_grew_from_today_s_start(name: str) -> None:
-    """Only its beginning is compared: 50 layers turn a rounding into percents (test_first_steps)."""
+    """Only the beginning is compared: 50 layers turn a rounding into percents."""
     config = core.SHIPPED[name]
     kept = library.SHIPPED.get(core.TRAINING.key(config))
     assert kept is not None
