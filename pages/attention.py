@@ -226,7 +226,7 @@ def state(config: core.RecurrenceConfig) -> None:
         lab.formula(
             SLUG, "recurrence", i=str(config.token), above=latex(result.numerator, 4),
             below=latex(result.denominator, 4),
-            out=latex(result.numerator / result.denominator, 4),
+            out=latex(result.output, 4),
         )  # fmt: skip
     st.markdown(
         t(

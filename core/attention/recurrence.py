@@ -50,6 +50,11 @@ class Recurrence:
     numbers: int  # that the state holds
     cache: int  # that a cache of keys and values holds by now
 
+    @property
+    def output(self) -> float:
+        """The first number of the last token's output; 0 where it looks at nothing."""
+        return self.numerator / self.denominator if self.denominator else 0.0
+
 
 @dataclass(frozen=True)
 class DriftConfig(Config):

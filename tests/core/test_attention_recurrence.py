@@ -37,7 +37,16 @@ def test_numerator_over_denominator_is_the_output_shown_last() -> None:
     for kernel in ("elu", "exp", "taylor2"):
         result = core.recurrence(core.RecurrenceConfig(kernel=kernel, token=7))
         last = result.outputs[result.outputs["curve"] == "recurrent"]["value"].iloc[-1]
-        assert result.numerator / result.denominator == pytest.approx(last)
+        assert result.numerator / result.denominator == result.output == pytest.approx(last)
+
+
+def test_a_query_that_looks_at_nothing_gets_nothing() -> None:
+    made = [core.RecurrenceConfig(kernel="relu", dim=1, token=1, seed=seed) for seed in range(20)]
+    results = [core.recurrence(config) for config in made]
+    assert {result.denominator > 0 for result in results} == {True, False}
+    for result in results:
+        last = result.outputs[result.outputs["curve"] == "recurrent"]["value"].iloc[-1]
+        assert result.output == pytest.approx(last)
 
 
 def test_before_the_first_token_the_state_is_zero() -> None:

@@ -15,6 +15,7 @@ import pytest
 from tests.conftest import ROOT
 from ui import charts
 from ui.charts import curves
+from ui.charts.palette import ramp
 
 THEME = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))["theme"]
 SCHEMES = ("light", "dark")
@@ -193,6 +194,15 @@ def test_series_without_a_color_of_their_own_get_one_that_is_free() -> None:
     assert len(set(colors)) == 3
 
 
+@pytest.mark.parametrize("count", [8, 9, 40])
+def test_more_series_than_the_palette_has_colors_go_from_cold_to_warm(count: int) -> None:
+    codes = [f"group_{at}" for at in range(count)]
+    table = pd.DataFrame({"x": [1.0] * count, "y": [1.0] * count, "curve": codes})
+    figure = drawn(table, names=dict(zip(codes, codes, strict=True)))
+    colors = figure.spec["layer"][0]["encoding"]["color"]["scale"]["range"]
+    assert len(set(colors)) == count
+
+
 def test_a_heatmap_has_a_cell_per_row_and_colors_that_do_not_move() -> None:
     table = pd.DataFrame({"a": [1, 2], "b": [3, 3], "c": [0.2, 0.4]})
     figure = charts.heatmap(
@@ -295,7 +305,8 @@ def test_a_figure_saves_as_a_page_and_as_json(waves: pd.DataFrame, tmp_path: Pat
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_marks_stand_out_from_both_backgrounds(scheme: str) -> None:
     background = THEME[scheme]["backgroundColor"]
-    assert min(contrast(color, background) for color in charts.PALETTE) >= 3
+    colors = [*charts.PALETTE, *ramp(40)]
+    assert min(contrast(color, background) for color in colors) >= 3
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+import numpy as np
+
 # The same thing has the same color on every page. Each is at least 3 : 1 against both themes.
 BLUE, VERMILION, GREEN, PINK, OLIVE, GRAY, VIOLET, LAVENDER = (
     "#0072b2",
@@ -14,6 +16,7 @@ BLUE, VERMILION, GREEN, PINK, OLIVE, GRAY, VIOLET, LAVENDER = (
     "#8484fc",
 )
 PALETTE = (BLUE, VERMILION, GREEN, PINK, OLIVE, GRAY, VIOLET, LAVENDER)
+_STOPS = (BLUE, GREEN, OLIVE, VERMILION)
 COLORS: Mapping[str, str] = {
     "exact": GRAY,
     "tanh": BLUE,
@@ -151,3 +154,11 @@ COLORS: Mapping[str, str] = {
     "wire": BLUE,
     "eval": VERMILION,
 }
+
+
+def ramp(count: int) -> list[str]:
+    """From cold to warm, for more series than the palette has colors, such as groups in a row."""
+    places = np.linspace(0, len(_STOPS) - 1, count)
+    stops = np.array([[int(color[at : at + 2], 16) for at in (1, 3, 5)] for color in _STOPS])
+    mixed = [np.interp(places, range(len(_STOPS)), channel) for channel in stops.T]
+    return [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in np.round(mixed).astype(int).T]

@@ -12,7 +12,7 @@ import pandas as pd
 from altair.utils.schemapi import debug_mode
 
 from ui.catalogue import cells
-from ui.charts.palette import BLUE, COLORS, PALETTE
+from ui.charts.palette import BLUE, COLORS, PALETTE, ramp
 
 HEIGHT = 360
 ROW = 24  # of a picture with a word a row
@@ -176,8 +176,11 @@ def color_of(series: str | None, names: tuple, symbol: str = "stroke") -> Any:
         return alt.value(BLUE)
     codes = [code for code, _ in names]
     taken = {COLORS.get(code) for code in codes}
-    spare = (color for color in PALETTE if color not in taken)
-    colors = [COLORS.get(code) or next(spare) for code in codes]
+    spare = [color for color in PALETTE if color not in taken]
+    missing = [code for code in codes if code not in COLORS]
+    own = zip(missing, spare if len(missing) <= len(spare) else ramp(len(missing)), strict=False)
+    found = COLORS | dict(own)
+    colors = [found[code] for code in codes]
     label = f"({json.dumps(dict(names))})[datum.label]"
     # On a phone the words stand below each other instead of running out of the picture.
     longest = max((cells(word) for _, word in names), default=1)
