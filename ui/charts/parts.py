@@ -179,7 +179,7 @@ def color_of(series: str | None, names: tuple, symbol: str = "stroke") -> Any:
     spare = [color for color in PALETTE if color not in taken]
     missing = [code for code in codes if code not in COLORS]
     own = zip(missing, spare if len(missing) <= len(spare) else ramp(len(missing)), strict=False)
-    found = COLORS | dict(own)
+    found = {**COLORS, **dict(own)}
     colors = [found[code] for code in codes]
     label = f"({json.dumps(dict(names))})[datum.label]"
     # On a phone the words stand below each other instead of running out of the picture.
