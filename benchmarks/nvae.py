@@ -8,6 +8,8 @@ thousand draws for an image take five seconds of one core: they are made for --i
 import argparse
 import sys
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 import torch
 
@@ -30,6 +32,7 @@ from core.nvae import (
 RESULTS = ROOT / "benchmarks" / "results" / "nvae.json"
 ROUNDS = 9
 SAMPLES = 1000
+MODELS: dict[str, Callable[[str], NVAE | PlainVAE]] = {"NVAE": model, "plain VAE": plain}
 
 
 def sampling() -> list[Figure]:
@@ -66,19 +69,20 @@ def main(arguments: list[str] | None = None) -> None:
     """Measure, print and keep the figures."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.nvae", description=__doc__)
     parser.add_argument("--images", type=int, default=200, help="those whose gap is measured")
-    parser.add_argument("--only", choices=("sampling",), help="measure that, and write no file")
+    parser.add_argument("--only", choices=["sampling", *MODELS], help="measure that alone")
+    parser.add_argument("--out", type=Path, help="where the figures go; a part goes nowhere else")
     asked = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    about, figures = machine(), sampling()
-    if not asked.only:
-        for name, loaded in (("NVAE", model), ("plain VAE", plain)):
+    about, figures = machine(), sampling() if asked.only in (None, "sampling") else []
+    for name, loaded in MODELS.items():
+        if asked.only in (None, name):
             try:
                 figures += likelihood(name, loaded("mnist"), asked.images)
             except Absent as error:
                 print(f"left out: {error}", file=sys.stderr)
     print(table(figures))
-    if not asked.only:
-        write(RESULTS, about, figures)
+    if kept := asked.out or (None if asked.only else RESULTS):
+        write(kept, about, figures)
 
 
 if __name__ == "__main__":

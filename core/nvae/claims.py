@@ -274,7 +274,7 @@ def _distance(seed: int, passes: int) -> float:
     if passes:
         readjust_batchnorm(net, passes=passes, temperature=0.5, generator=_generator(seed + 1))
     drawn = net.sample(32, 0.5, _generator(seed))
-    return float(data.gallery(NAME).nearest(drawn)[0].mean())
+    return float(data.known(NAME).images.nearest(drawn)[0].mean())
 
 
 def _generator(seed: int) -> torch.Generator:

@@ -1,9 +1,10 @@
 """What an NVAE learns from: images of core.datasets, binarized anew whenever they are asked for."""
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
 from core import datasets, glyphs
@@ -34,10 +35,20 @@ def held_out(name: str) -> Float[Tensor, "n c h w"]:
     return load(name, "test")
 
 
-@lru_cache(maxsize=2)
-def gallery(name: str) -> Gallery:
-    """The images for training, to look for the nearest; as numbers they would fill 200 MB."""
-    return Gallery.of(load(name), WHITE[name])
+@dataclass(frozen=True)
+class Known:
+    """Images and what they show; as numbers those of the glyphs would fill 200 MB."""
+
+    names: tuple[str, ...]
+    labels: Int[Tensor, " n"]
+    images: Gallery
+
+
+@lru_cache(maxsize=4)
+def known(name: str, split: str = "train") -> Known:
+    """Half of a data set, to look for a character and for the nearest image."""
+    found = datasets.load(name, split)
+    return Known(found.names, found.labels, Gallery.of(found.images, WHITE[name]))
 
 
 def available(name: str) -> bool:

@@ -7,7 +7,6 @@ JPEG of a bounded size; of it counts what is ink, centered and scaled as the dat
 import base64
 import binascii
 import io
-from functools import lru_cache
 
 import numpy as np
 import torch
@@ -15,7 +14,7 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from core import datasets
+from core.nvae import data
 from core.nvae.config import IMAGES
 
 BYTES = 2_000_000  # of a file, at most
@@ -80,20 +79,15 @@ def typed(text: str, name: str, variant: int) -> tuple[Float[Tensor, "1 h w"], b
 
     Raises Unreadable for what the data do not have.
     """
+    side = IMAGES[name][0]
     for split in ("test", "train"):
-        names, labels, inked = _inked(name, split)
-        if text in names:
-            pictures = inked[labels == names.index(text)]
+        known = data.known(name, split)
+        if text in known.names:
+            pictures = known.images[known.labels == known.names.index(text)]
             if len(pictures):
-                return pictures[variant % len(pictures)].float(), split == "train"
+                ink = pictures[variant % len(pictures)] > THRESHOLD
+                return ink.float().reshape(1, side, side), split == "train"
     raise Unreadable("unknown", text)
-
-
-@lru_cache(maxsize=4)
-def _inked(name: str, split: str) -> tuple[tuple[str, ...], Tensor, Tensor]:
-    """The labels' words, the labels [n], and where there is ink [n, 1, h, w]: a byte a pixel."""
-    found = datasets.load(name, split)
-    return found.names, found.labels, found.images > THRESHOLD
 
 
 def _opened(content: bytes) -> np.ndarray:

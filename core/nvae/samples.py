@@ -55,7 +55,7 @@ def samples(config: SamplesConfig) -> Samples:
     rows, kinds = [drawn], ["sample"] * COUNT
     gaps = pd.DataFrame({"kind": [], "gap": []})
     if known:
-        gallery = data.gallery(SHIPPED[config.model].data)
+        gallery = data.known(SHIPPED[config.model].data).images
         gap, index = gallery.nearest(drawn)
         rows.append(gallery[index].view_as(drawn))
         kinds += ["nearest"] * COUNT
@@ -94,7 +94,7 @@ def held_out_gaps(name: str) -> Tensor:
     """Squared distances of held-out images to the nearest training image, summed over pixels."""
     held_out = data.held_out(SHIPPED[name].data)
     spread = torch.linspace(0, len(held_out) - 1, CONTROL).long()
-    return data.gallery(SHIPPED[name].data).nearest(held_out[spread])[0]
+    return data.known(SHIPPED[name].data).images.nearest(held_out[spread])[0]
 
 
 def _gaps(found: dict[str, Tensor]) -> pd.DataFrame:
