@@ -83,9 +83,9 @@ def typed(text: str, name: str, variant: int) -> tuple[Float[Tensor, "1 h w"], b
     for split in ("test", "train"):
         known = data.known(name, split)
         if text in known.names:
-            pictures = known.images[known.labels == known.names.index(text)]
-            if len(pictures):
-                ink = pictures[variant % len(pictures)] > THRESHOLD
+            of_it = (known.labels == known.names.index(text)).nonzero().flatten()
+            if len(of_it):
+                ink = known.images[of_it[variant % len(of_it)][None]] > THRESHOLD
                 return ink.float().reshape(1, side, side), split == "train"
     raise Unreadable("unknown", text)
 
