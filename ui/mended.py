@@ -1,18 +1,23 @@
 """Flaws of the pinned Streamlit, mended once a process: it loses what was drawn, and time."""
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 from streamlit.components.v2.bidi_component import main as components
 from streamlit.runtime.app_session import AppSession, AppSessionState
 from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
 from streamlit.runtime.scriptrunner import RerunData
+from streamlit.runtime.state import SafeSessionState
 
 SOON = 0.005  # seconds between two looks whether the last run's messages have gone out
 
 
 def mend() -> None:
-    """Keep what is drawn until it has reached the browser, and components cheap."""
+    """Keep what is drawn until it has reached the browser, and controls cheap."""
     keep_what_was_drawn()
     hear_the_last_run_out()
     give_components_plain_values()
+    look_at_the_key_that_is_asked_for()
 
 
 def keep_what_was_drawn() -> None:
@@ -62,3 +67,26 @@ def give_components_plain_values() -> None:
     tenth of what a control costs. It serves components that fire events; ours have values only.
     """
     components.make_bidi_component_presenter = lambda *_: None  # type: ignore[assignment]
+
+
+def look_at_the_key_that_is_asked_for() -> None:
+    """Let a slider or a list look its own value up, not have the whole session copied for it."""
+    whole = vars(SafeSessionState)["filtered_state"].fget
+
+    class Session(Mapping[str, Any]):
+        """The values of a session by the application's names."""
+
+        def __init__(self, state: SafeSessionState) -> None:
+            self._state = state
+
+        def __getitem__(self, key: str) -> Any:
+            with self._state._lock:
+                return self._state._state[key]
+
+        def __iter__(self) -> Iterator[str]:
+            return iter(whole(self._state))
+
+        def __len__(self) -> int:
+            return len(whole(self._state))
+
+    SafeSessionState.filtered_state = property(Session)  # type: ignore[assignment, method-assign]

@@ -8,6 +8,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime.app_session import AppSession, AppSessionState
 from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
 from streamlit.runtime.scriptrunner import RerunData
+from streamlit.runtime.state import SafeSessionState, SessionState
 
 from ui import mended
 
@@ -107,3 +108,26 @@ def test_nothing_begins_in_a_session_that_ends(session: Session) -> None:
     session._state = AppSessionState.SHUTDOWN_REQUESTED
     session.turn()
     assert (session.begun, session.later) == ([], [])
+
+
+def test_one_key_of_the_session_is_looked_up_and_the_others_are_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(SafeSessionState, "filtered_state", SafeSessionState.filtered_state)
+    session = SafeSessionState(SessionState(), lambda: None)
+    session["one"], session["two"] = 1, 2
+    before = dict(session.filtered_state)
+    mended.look_at_the_key_that_is_asked_for()
+    seen = session.filtered_state
+    assert dict(seen) == before == {"one": 1, "two": 2}
+    assert "three" not in seen
+    looked, get = set(), SessionState.__getitem__
+
+    def noted(state: SessionState, key: str) -> object:
+        looked.add(key)
+        return get(state, key)
+
+    monkeypatch.setattr(SessionState, "__getitem__", noted)
+    assert "one" in seen
+    assert seen["one"] == 1
+    assert looked == {"one"}
