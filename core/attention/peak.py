@@ -64,7 +64,7 @@ def measured(run: Callable[..., "Tensor"], n: int, config: "SpeedConfig") -> flo
     """The same, in this process. Raises OSError where the system does not tell."""
     from core.attention import speed
 
-    speed.once(run, speed.inputs(config, 16), config.backward)  # what it loads is not counted
+    speed.once(run, speed.inputs(config, 64), config.backward)  # what it loads is not counted
     qkv = speed.inputs(config, n)
     gc.collect()
     RESET.write_text("5")  # the peak is from now on
