@@ -190,11 +190,10 @@ def player(slug: str, config: Config, knob: str, draw: Draw) -> None:
 
 def table(rows: pd.DataFrame, slug: str, *, digits: int = 10) -> None:
     """A small table in the reader's words: columns, codes and numbers."""
-    first, *others = (
-        pd.Series([_cell(cell, slug, digits) for cell in cells], name=t(f"{slug}.columns.{column}"))
-        for column, cells in rows.items()
-    )
-    st.table(pd.DataFrame({cells.name: cells for cells in others}).set_axis(first))
+    first, *others = ([_cell(cell, slug, digits) for cell in cells] for _, cells in rows.items())
+    corner, *words = (t(f"{slug}.columns.{column}") for column in rows.columns)
+    cells = pd.DataFrame(dict(enumerate(others)), index=pd.Index(first, name=corner))
+    st.table(cells.set_axis(words, axis=1))
 
 
 def formula(slug: str, name: str, **numbers: str) -> None:

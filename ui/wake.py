@@ -15,12 +15,14 @@ from streamlit.runtime.scriptrunner_utils.script_run_context import ThreadState
 
 ALL = "*"  # for who shows something of every key
 BETWEEN = 0.02  # seconds between two sessions: drawn all at once, each would wait for all others
+MANY = 1000  # places that are noted before it is seen, for the first time, who has left
 BUSY = 0.1  # seconds until a session that was not idle is looked at again
 
 Place = tuple[str, str]  # a session and a fragment of it
 
 _lock = threading.Lock()
 _shown: dict[Place, dict[str, frozenset[str]]] = defaultdict(dict)  # keys, by who wants to know
+_enough = MANY
 _called: set[Place] = set()  # that will be drawn, but have not been yet
 
 
@@ -40,22 +42,21 @@ def on(who: str, keys: Iterable[str]) -> None:
             _shown[place][who] = wanted
         if not _shown[place]:
             del _shown[place]
+        many = len(_shown) > _enough
+    if many:
+        _forget_who_left()
 
 
 def up(key: str) -> None:
     """Something of this key has changed: draw again who shows it. From any thread."""
+    there = _forget_who_left()
     with _lock:
         places = {place for place, wishes in _shown.items() if _concerns(key, wishes.values())}
-        places -= _called
-    for turn, (session_id, fragment) in enumerate(sorted(places)):
-        session = get_instance().get_app_session(session_id) if exists() else None
-        if session is None:
-            _forget((session_id, fragment))
-            continue
-        with _lock:
-            _called.add((session_id, fragment))
-        later = session._event_loop.call_later
-        session._event_loop.call_soon_threadsafe(later, turn * BETWEEN, _draw, session, fragment)
+        places = (places & there.keys()) - _called
+        _called.update(places)
+    for turn, place in enumerate(sorted(places)):
+        loop, fragment = there[place]._event_loop, place[1]
+        loop.call_soon_threadsafe(loop.call_later, turn * BETWEEN, _draw, there[place], fragment)
 
 
 def readers(keys: Set[str]) -> int:
@@ -68,6 +69,21 @@ def readers(keys: Set[str]) -> int:
                 if any(keys & wanted for wanted in wishes.values())
             }
         )
+
+
+def _forget_who_left() -> dict[Place, AppSession]:
+    """The sessions that are still there, by what they show."""
+    global _enough
+    with _lock:
+        places = list(_shown)
+    found = {
+        place: get_instance().get_app_session(place[0]) if exists() else None for place in places
+    }
+    there = {place: one for place, one in found.items() if one is not None}
+    for place in found.keys() - there.keys():
+        _forget(place)
+    _enough = max(MANY, 2 * len(there))
+    return there
 
 
 def _concerns(key: str, wishes: Iterable[frozenset[str]]) -> bool:

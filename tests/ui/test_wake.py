@@ -137,6 +137,17 @@ def test_a_fragment_or_a_session_that_has_gone_is_forgotten(
     assert wake.readers({"a"}) == 0
 
 
+def test_sessions_that_left_are_forgotten_though_nothing_changes(
+    runtime: Runtime, one: Session, two: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wake, "_enough", 1)
+    one.shows("task.page", "a")
+    del runtime.sessions["one"]
+    two.shows("task.page", "b")
+    assert wake.readers({"a"}) == 0
+    assert wake.readers({"b"}) == 1
+
+
 def test_outside_a_fragment_nothing_is_noted(one: Session) -> None:
     wake.on("task.page", ["a"])
     assert wake.readers({"a"}) == 0
