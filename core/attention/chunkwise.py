@@ -120,7 +120,7 @@ def causal(q: Queries, k: Keys, v: Values, plan: Plan) -> tuple[Values, Sums]:
         if at.start:
             numerator.baddbmm_(fq, state.s)
             sums[:, at] += torch.mul(fq, state.z, out=work.row).sum(dim=-1, keepdim=True)
-        out[:, at] = numerator.mul_(plan.share(sums[:, at], at, n))
+        torch.mul(numerator, plan.share(sums[:, at], at, n), out=out[:, at])
         if at.stop < n:
             state.add(fk, values)
     return out, sums
@@ -136,7 +136,7 @@ def bracketed(q: Queries, k: Keys, v: Values, plan: Plan) -> tuple[Float[Tensor,
         fq = work.queries(q[:, at], plan.query)
         numerator = torch.bmm(fq, state.s, out=work.out)
         sums[:, at] = torch.mul(fq, state.z, out=work.row).sum(dim=-1, keepdim=True)
-        out[:, at] = numerator.mul_(plan.share(sums[:, at], at, m))
+        torch.mul(numerator, plan.share(sums[:, at], at, m), out=out[:, at])
     return out, sums
 
 

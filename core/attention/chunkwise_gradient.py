@@ -83,8 +83,8 @@ class Adjoint:
 
     def of(self, at: slice, work: Chunk) -> tuple[Tensor, Tensor]:
         """G, the gradient of the numerators, and e, that of the denominators."""
-        numerator = work.out.copy_(self.gradient[:, at])
-        numerator.mul_(self.plan.share(self.sums[:, at], at, self.keys))
+        share = self.plan.share(self.sums[:, at], at, self.keys)
+        numerator = torch.mul(self.gradient[:, at], share, out=work.out)
         if not self.plan.normalize:
             return numerator, torch.zeros_like(self.sums[:, at])
         return numerator, -(numerator * self.out[:, at]).sum(dim=-1, keepdim=True)

@@ -34,7 +34,7 @@ def job(monkeypatch: pytest.MonkeyPatch) -> Job:
 
 def run_along(job: Job) -> None:
     job.status, job.report = Status.RUNNING, Progress(12, 40, {"loss": 0.125}, 3.0, 130.0)
-    job.curve = [{"step": 11, "loss": 0.25}, {"step": 12, "loss": 0.125}]
+    job._curve = [{"step": 11, "loss": 0.25}, {"step": 12, "loss": 0.125}]
 
 
 def end(job: Job, status: Status) -> None:
