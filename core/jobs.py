@@ -11,7 +11,7 @@ import dataclasses
 import json
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from enum import StrEnum
@@ -81,7 +81,7 @@ class Job:
         return self.active and not self._wanted
 
     @property
-    def curve(self) -> Sequence[dict[str, float]]:
+    def curve(self) -> Sequence[Mapping[str, int | float]]:
         """What has been heard since it was asked for; it does not grow while it is looked at."""
         return tuple(self._curve)
 
