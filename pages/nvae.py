@@ -130,6 +130,7 @@ def compare(config: core.CompareConfig) -> None:
         return
     if not core.have_data(config.model):
         st.info(t("nvae.samples.no_data"))
+        likelihood(config.likelihood)
         return
     result = lab.compute(core.compare, config)
     pictures(

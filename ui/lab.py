@@ -9,7 +9,6 @@ from threading import BoundedSemaphore
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 import streamlit as st
 from streamlit.elements.lib.mutable_popover_container import PopoverContainer
 
@@ -268,14 +267,8 @@ def tell_what_was_mended(slug: str) -> None:
 
 
 def _draw(figure: Figure, alt: str) -> None:
-    # As Arrow's own tables: on the way from pandas, Streamlit would look for what none of them has.
-    tables = {name: arrow(table) for name, table in figure.tables.items()}
-    st.vega_lite_chart({**figure.spec, "datasets": tables}, alt=alt, width="stretch")
-
-
-def arrow(table: pd.DataFrame) -> pa.Table:
-    """The columns of a table, without its index."""
-    return pa.table({str(name): pa.array(column) for name, column in table.items()})
+    spec = {**figure.spec, "datasets": dict(figure.tables)}
+    st.vega_lite_chart(spec, alt=alt, width="stretch")
 
 
 def _knob(config: Config, name: str) -> Knob:

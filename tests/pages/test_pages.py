@@ -108,7 +108,7 @@ def test_every_control_goes_to_both_ends_and_through_all_options(slug: str) -> N
             toggle.set_value(turn == 1)
         page.run()
         assert not page.exception
-        assert len(charts(page)) == drawn or offers(page)
+        assert len(charts(page)) == drawn or offers(page) or page.info  # data that are not here
 
 
 def offers(page: AppTest) -> list[str]:
