@@ -184,12 +184,14 @@ def test_he_keeps_relu_in_both_directions(scheme: str) -> None:
 
 
 def test_without_the_factor_relu_halves_every_layer() -> None:
-    he, plain = (net([256] * 41, "relu", scheme) for scheme in ("he", "lecun"))
+    """The median of five nets: where a unit stands at 0 to rounding, a pair may differ there."""
+    pairs = [
+        [net([256] * 41, "relu", scheme, seed) for scheme in ("he", "lecun")] for seed in range(5)
+    ]
     for side in ("forward_second_moment", "backward_second_moment"):
-        halved = (he[side] / plain[side]).to_numpy()
+        halved = np.median([(he[side] / plain[side]).to_numpy() for he, plain in pairs], axis=0)
         expected = 2.0 ** (np.arange(41) if side.startswith("f") else np.arange(41)[::-1])
-        # Where a unit stands at 0 to rounding, one net may pass a gradient that the other stops.
-        np.testing.assert_allclose(halved, expected, rtol=1e-2)
+        np.testing.assert_allclose(halved, expected, rtol=1e-3)
 
 
 def test_orthogonal_linear_nets_keep_everything() -> None:
