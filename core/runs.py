@@ -64,22 +64,29 @@ def versions(*packages: str) -> dict[str, str]:
 
 def _train(task: Task, config: Config, report: Report, cancelled: Asked) -> Artefact:
     notes = _Notes(task, config)
-    try:
-        with torch.enable_grad():  # whoever asks for the model may be one who needs no gradient
-            for snapshot in task.train(config, notes.state):
-                report(notes.take(snapshot))
-                if snapshot.done < snapshot.total:
-                    stop = cancelled()
-                    notes.checkpoint(snapshot, now=stop)
-                    if stop:
-                        raise Cancelled(notes.key)
-    except Exception as error:
-        if not isinstance(error, Cancelled):
-            checkpoints().remove(notes.key)  # what failed once from there would fail again
-        raise
+    with torch.enable_grad():  # whoever asks for the model may be one who needs no gradient
+        for snapshot in _snapshots(task, config, notes):
+            report(notes.take(snapshot))
+            if snapshot.done < snapshot.total:
+                stop = cancelled()
+                notes.checkpoint(snapshot, now=stop)
+                if stop:
+                    raise Cancelled(notes.key)
     artefact = library.keep(notes.key, snapshot.weights(), notes.card())
     checkpoints().remove(notes.key)
     return artefact
+
+
+def _snapshots(task: Task, config: Config, notes: "_Notes") -> Iterator[Snapshot]:
+    """What a training yields. If it fails its checkpoint goes: from there it would fail again.
+
+    Whoever listens may fail, too, such as a connection that breaks: the checkpoint stays.
+    """
+    try:
+        yield from task.train(config, notes.state)
+    except Exception:
+        checkpoints().remove(notes.key)
+        raise
 
 
 class _Notes:

@@ -136,14 +136,15 @@ class Store:
 
     def card(self, key: str) -> Card | None:
         """What is known of an artefact without its tensors; None if absent or unreadable."""
-        folder = self._folder(_checked(key))
-        try:
-            now = (folder / CARD).stat()
-            meta = _known_card(folder, (now.st_ino, now.st_mtime_ns, now.st_size))["meta"]
-            size = sum((folder / name).stat().st_size for name in (WEIGHTS, CARD))
-        except (OSError, ValueError):
-            return None
-        return Card(key, meta, size, now.st_mtime, self.origin)
+        place = self._folder(_checked(key))
+        # A writer may stand, or may have been killed, between its two renames.
+        for folder in (place, self._retired(key), place):
+            with contextlib.suppress(OSError, ValueError):
+                now = (folder / CARD).stat()
+                meta = _known_card(folder, (now.st_ino, now.st_mtime_ns, now.st_size))["meta"]
+                size = sum((folder / name).stat().st_size for name in (WEIGHTS, CARD))
+                return Card(key, meta, size, now.st_mtime, self.origin)
+        return None
 
     def cards(self) -> list[Card]:
         """The cards of everything that is readable, the latest used first."""

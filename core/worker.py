@@ -62,11 +62,17 @@ class _Channel:
             self.worker.log_event(self.topic, {"progress": progress and asdict(progress)})
 
     def cancelled(self) -> bool:
-        """Whether somebody asked to stop; the scheduler is asked a few times a second at most."""
+        """Whether to stop: somebody asked for it, or there is nobody left to ask.
+
+        The scheduler is asked a few times a second at most.
+        """
         now = time.monotonic()
         if now - self.looked >= REPORT_EVERY:
             self.looked = now
-            self.stop = self.wish.is_set()
+            try:
+                self.stop = self.wish.is_set()
+            except (OSError, RuntimeError):  # it has ended, or its client has: this worker will
+                self.stop = True
         return self.stop
 
 

@@ -34,7 +34,8 @@ def matrices(config: core.MatricesConfig) -> None:
 
 def heads(config: core.HeadsConfig) -> None:
     """A trained head on the reader's sentence, and a kernel on its own queries and keys."""
-    st.text_input(t("attention.heads.text"), key=f"{SLUG}.heads.text", max_chars=core.LONGEST)
+    label, name = t("attention.heads.text"), f"{SLUG}.heads.text"
+    st.text_input(label, config.text, key=name, max_chars=core.LONGEST)
     try:
         with st.spinner(t("attention.heads.reads")):
             result = lab.compute(core.heads, config)

@@ -1,4 +1,9 @@
-"""The controls of a panel, made from the fields of its Config: widgets, presets, reset."""
+"""The controls of a panel, made from the fields of its Config: widgets, presets, reset.
+
+A control's value stands in the session; the widget has it as its default, too. A browser that is
+still fetching a widget's code when the panel is drawn again shows the default, and says it as if
+the reader had: a link's value would be lost on a slow line.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -39,12 +44,13 @@ def more(slug: str, panel_name: str, rest: Sequence[Knob]) -> None:
 
 def _widget(slug: str, panel_name: str, knob: Knob, room: int) -> None:
     label, name = t(f"{slug}.{panel_name}.{knob.name}"), address.key(slug, panel_name, knob.name)
+    now = st.session_state[name]
     if isinstance(knob.domain, Choice):
         _choice(label, name, knob.domain.options, slug, room)
     elif isinstance(knob.domain, Text):
-        st.text_input(label, key=name, max_chars=knob.domain.length)
+        st.text_input(label, now, key=name, max_chars=knob.domain.length)
     elif knob.domain is None:
-        st.toggle(label, key=name)
+        st.toggle(label, now, key=name)
     else:
         _slider(label, name, knob)
 
@@ -52,10 +58,13 @@ def _widget(slug: str, panel_name: str, knob: Knob, room: int) -> None:
 def _choice(label: str, name: str, options: Sequence[str], slug: str, room: int) -> None:
     """Buttons where they fit beside each other, a list where they don't."""
     named = {option: word(slug, option) for option in options}
+    now = st.session_state[name] if st.session_state[name] in options else options[0]
     if _width(slug, tuple(options)) <= room:
-        st.segmented_control(label, options, key=name, format_func=named.__getitem__, required=True)
+        st.segmented_control(
+            label, options, default=now, key=name, format_func=named.__getitem__, required=True
+        )
     else:
-        st.selectbox(label, options, key=name, format_func=named.__getitem__)
+        st.selectbox(label, options, options.index(now), key=name, format_func=named.__getitem__)
 
 
 @cache
@@ -89,7 +98,7 @@ def _slider(label: str, name: str, knob: Knob) -> None:
     domain, step = knob.range, knob.range.step or 1
     digits = f"%.{decimals(step)}f" if knob.type is float else "%d"
     low, high, by = (knob.type(bound) for bound in (domain.low, domain.high, step))
-    st.slider(label, low, high, step=by, key=name, format=digits)
+    st.slider(label, low, high, st.session_state[name], step=by, key=name, format=digits)
 
 
 def presets(slug: str, panel_name: str, config: Config, states: Presets) -> None:

@@ -42,6 +42,7 @@ def switch() -> None:
     st.segmented_control(
         t("app.language"),
         LANGUAGES,
+        default=language(),
         format_func=lambda code: words(code)["app.language_name"],
         key=KEY,
         required=True,

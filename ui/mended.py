@@ -6,8 +6,8 @@ from typing import Any
 from streamlit.components.v2.bidi_component import main as components
 from streamlit.runtime.app_session import AppSession, AppSessionState
 from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
-from streamlit.runtime.scriptrunner import RerunData
-from streamlit.runtime.state import SafeSessionState
+from streamlit.runtime.scriptrunner import RerunData, get_script_run_ctx
+from streamlit.runtime.state import SafeSessionState, SessionState
 
 SOON = 0.005  # seconds between two looks whether the last run's messages have gone out
 
@@ -16,6 +16,7 @@ def mend() -> None:
     """Keep what is drawn until it has reached the browser, and controls cheap."""
     keep_what_was_drawn()
     hear_the_last_run_out()
+    draw_all_that_changed()
     give_components_plain_values()
     look_at_the_key_that_is_asked_for()
 
@@ -58,6 +59,40 @@ def hear_the_last_run_out() -> None:
             session._event_loop.call_later(SOON, begin, session, asked)
 
     AppSession._create_scriptrunner = begin  # type: ignore[assignment, method-assign]
+
+
+def draw_all_that_changed() -> None:
+    """Let a message that tells of controls in several fragments draw all of them.
+
+    A browser that is busy tells of two at once, but names the fragment of the first alone: the
+    other's callback ran, and its picture stood still.
+    """
+    call = SessionState._call_callbacks
+
+    def called(state: SessionState, **replayed: Any) -> None:
+        call(state, **replayed)
+        context = get_script_run_ctx()
+        if not (context and context.script_requests and context.fragment_ids_this_run):
+            return  # all of the page is drawn
+        drawn = frozenset(context.fragment_ids_this_run)
+        for fragment in _changed(state) - drawn:
+            if fragment is None or not context.fragment_storage.has_ancestor_in(fragment, drawn):
+                context.script_requests.request_rerun(
+                    RerunData(
+                        query_string=context.query_string,
+                        page_script_hash=context.page_script_hash,
+                        fragment_id=fragment,
+                        context_info=context.context_info,
+                    )
+                )
+
+    SessionState._call_callbacks = called  # type: ignore[assignment, method-assign]
+
+
+def _changed(state: SessionState) -> set[str | None]:
+    """The fragments with widgets of which the browser said something new; None: the page itself."""
+    said, known = state._new_widget_state, state._new_widget_state.widget_metadata
+    return {known[one].fragment_id for one in said if one in known and state._widget_changed(one)}
 
 
 def give_components_plain_values() -> None:

@@ -106,7 +106,8 @@ def _bar(key: str, label: str, knob: Knob) -> None:
 
 def _slider(key: str, label: str, knob: Knob) -> None:
     low, high = (knob.type(bound) for bound in (knob.range.low, knob.range.high))
-    st.slider(label, low, high, step=knob.type(knob.range.step or 1), key=key)
+    now, step = st.session_state[key], knob.type(knob.range.step or 1)
+    st.slider(label, low, high, now, step=step, key=key)
 
 
 def _playing(key: str) -> str:

@@ -4,7 +4,7 @@ import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from benchmarks.server import Server
 from core.nvae.drawing import decode_picture
@@ -254,6 +254,19 @@ def test_jump_to_the_optimum_levels_the_extrema(server: Server, visit: Open) -> 
     assert float(dragged(page).input_value()) == pytest.approx(0.044715)
 
 
+def test_controls_of_two_panels_that_are_told_of_at_once_are_both_drawn(
+    server: Server, visit: Open
+) -> None:
+    page = visit(f"{server.url}/gelu?gelu.curves.reach=3&gelu.ripple.c=0.05&gelu.why.degree=5")
+    name = EN["gelu.ripple.presets.optimum"]
+    optimum = page.get_by_role("button", name=name).element_handle()
+    reset = page.get_by_role("button", name=EN["app.reset"]).first
+    reset.evaluate("(first, second) => { first.click(); second.click(); }", optimum)
+    wait_for_query(page, "gelu.curves.reach", None)
+    wait_for_query(page, "gelu.ripple.c", "0.044715")
+    assert query(page)["gelu.why.degree"] == "5"
+
+
 def test_reset_puts_the_panel_back_and_empties_its_address(server: Server, visit: Open) -> None:
     page = visit(f"{server.url}/gelu?gelu.curves.reach=3&gelu.curves.meter=cdf&gelu.why.degree=5")
     page.get_by_role("button", name=EN["app.reset"]).first.click()
@@ -308,9 +321,26 @@ def test_switching_the_language_keeps_the_experiment(server: Server, visit: Open
     expect(page.get_by_role("heading", name=ZH["topics.gelu.question"])).to_be_visible()
     wait_for_query(page, "lang", "zh")
     settled(page)
-    assert slider(page, ZH["gelu.curves.reach"]).input_value() == "3"
+    expect(slider(page, ZH["gelu.curves.reach"])).to_have_value("3")
     assert query(page)["gelu.refit.target"] == "gelu"
     expect_language(page, "zh")
+
+
+def test_a_slider_whose_code_comes_late_shows_what_the_link_says(
+    server: Server, visit: Open
+) -> None:
+    page = visit("about:blank", patient=False)
+    late: list[Route] = []
+    page.route(re.compile(r"/Slider\.[\w-]+\.js$"), lambda route: late.append(route))
+    page.goto(f"{server.url}/gelu?gelu.curves.reach=3")
+    settled(page)
+    option(page, "中文").click()
+    wait_for_query(page, "lang", "zh")
+    settled(page)
+    assert late
+    for answer in late:
+        answer.continue_()
+    expect(slider(page, ZH["gelu.curves.reach"])).to_have_value("3")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

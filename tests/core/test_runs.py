@@ -104,6 +104,20 @@ def test_a_training_that_breaks_leaves_neither_a_model_nor_a_checkpoint(store: P
     assert runs.checkpoints().keys() == []
 
 
+def test_who_listens_and_fails_costs_no_checkpoint(store: Path) -> None:
+    def lost() -> bool:
+        raise OSError("the scheduler is gone")
+
+    with pytest.raises(runs.Cancelled):
+        runs.run(NETWORK, CONFIG, cancelled=after(3))
+    with pytest.raises(OSError, match="gone"):
+        runs.run(NETWORK, CONFIG, cancelled=lost)
+    card = runs.checkpoints().card(NETWORK.key(CONFIG))
+    assert card is not None
+    assert card.meta["done"] == 3
+    assert same(runs.run(NETWORK, CONFIG).tensors, unbroken(CONFIG))
+
+
 def test_what_is_kept_is_not_trained_again(store: Path) -> None:
     first = runs.trained(NETWORK, CONFIG)
     again = runs.trained(dataclasses.replace(NETWORK, train=breaking), CONFIG)

@@ -244,6 +244,9 @@ def test_a_writer_killed_between_its_renames_loses_nothing(shelf: Store) -> None
     put(shelf, 1.0)
     ended = subprocess.run([*script(KILLED), str(shelf.path)], cwd=ROOT, check=False)
     assert ended.returncode == -9
+    card = shelf.card(KEY)
+    assert card is not None
+    assert card.meta == {"value": 1.0}
     found = shelf.get(KEY)
     assert found is not None
     assert found.meta == {"value": 1.0}
