@@ -8,14 +8,14 @@ Every character of the glyphs is in one split only, so a test image shows an uns
 import hashlib
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from core import glyphs, idx
@@ -37,7 +37,8 @@ GARMENTS = (
 class ImageSet:
     """Images, what they show, and where they come from. The last three fields: glyphs only."""
 
-    images: Float[Tensor, "n c h w"]  # float32, 0 is the ground, 1 full ink
+    grays: UInt8[Tensor, "n c h w"]  # 0 is the ground
+    white: int  # the gray of full ink
     labels: Int[Tensor, " n"]
     names: tuple[str, ...]  # of each label, also of those that are only in the other split
     licence: str
@@ -46,6 +47,19 @@ class ImageSet:
     styles: tuple[str, ...] = ()  # the fonts
     style: Int[Tensor, " n"] | None = None  # which of them
     weight: Float[Tensor, " n"] | None = None  # of the font: 100 thin, 400 regular, 900 black
+
+    @property
+    def images(self) -> Float[Tensor, "n c h w"]:
+        """As float32 from 0 to 1, four times as large; new at each call."""
+        return self.grays.float().div_(self.white)
+
+    def chosen(self, index: Int[Tensor, " m"]) -> "ImageSet":
+        """Some of the images."""
+        style = None if self.style is None else self.style[index]
+        weight = None if self.weight is None else self.weight[index]
+        return replace(
+            self, grays=self.grays[index], labels=self.labels[index], style=style, weight=weight
+        )
 
 
 def names() -> list[str]:
@@ -81,7 +95,8 @@ def _glyphs(split: str) -> ImageSet:
     styles = tuple(dict.fromkeys(found.styles))
     style = np.array([styles.index(name) for name in found.styles])
     return ImageSet(
-        images=_unit(found.images[variant, label], glyphs.LEVELS - 1),
+        grays=torch.from_numpy(found.images[variant, label]).unsqueeze(1),
+        white=glyphs.LEVELS - 1,
         labels=torch.tensor(label),
         names=glyphs.characters(),
         licence="rendered from fonts under the SIL Open Font License 1.1",
@@ -97,7 +112,8 @@ def _digits(split: str) -> ImageSet:
     images, targets, digest = _all_digits()
     chosen = _every(len(targets), DIGITS_TEST_EVERY, split)
     return ImageSet(
-        images=torch.tensor(images[chosen], dtype=torch.float32).unsqueeze(1) / 16,
+        grays=torch.tensor(images[chosen], dtype=torch.uint8).unsqueeze(1),
+        white=16,
         labels=torch.tensor(targets[chosen]),
         names=FIGURES,
         licence="CC BY 4.0",
@@ -137,7 +153,8 @@ def _idx(split: str, *, name: str, labels: tuple[str, ...], licence: str, source
             f"{targets.max(initial=0)}, but must be n images of 28 x 28 and n labels up to 9"
         )
     return ImageSet(
-        images=_unit(images, 255),
+        grays=torch.tensor(images).unsqueeze(1),
+        white=255,
         labels=torch.tensor(targets).long(),
         names=labels,
         licence=licence,
@@ -155,11 +172,6 @@ def _files(name: str, split: str) -> tuple[Path, Path]:
 
 def _missing(name: str, split: str) -> list[Path]:
     return [path for path in _files(name, split) if not path.exists()]
-
-
-def _unit(images: np.ndarray, full: int) -> Float[Tensor, "n 1 h w"]:
-    """Gray values from 0 to `full` as one channel from 0 to 1."""
-    return torch.tensor(images, dtype=torch.float32).div_(full).unsqueeze(1)
 
 
 def _every(count: int, period: int, split: str) -> np.ndarray:

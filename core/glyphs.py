@@ -65,13 +65,19 @@ def characters() -> tuple[str, ...]:
 @lru_cache(maxsize=1)
 def read(folder: Path) -> Glyphs:
     """The glyphs in a folder. Raises ValueError if a file is missing or damaged."""
-    content, card = _content(folder / "images.xz"), _card(folder / "meta.json")
-    digest = hashlib.sha256(content).hexdigest()
-    if digest != card.get("sha256"):
-        raise ValueError(f"{folder.name}/images.xz is damaged: not the images of its meta.json")
-    styles = tuple(card["variants"])
+    content, styles = _content(folder / "images.xz"), tuple(_card(folder / "meta.json")["variants"])
+    known = digest(folder)
     weights, pixels = _split(np.frombuffer(lzma.decompress(content), np.uint8), len(styles))
-    return Glyphs(_unpack(pixels), weights, styles, digest)
+    return Glyphs(_unpack(pixels), weights, styles, known)
+
+
+@lru_cache(maxsize=1)
+def digest(folder: Path) -> str:
+    """The SHA-256 of a folder's images, not unpacked. Raises ValueError as `read` does."""
+    found = hashlib.sha256(_content(folder / "images.xz")).hexdigest()
+    if found != _card(folder / "meta.json").get("sha256"):
+        raise ValueError(f"{folder.name}/images.xz is damaged: not the images of its meta.json")
+    return found
 
 
 def write(

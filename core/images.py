@@ -34,11 +34,14 @@ class Gallery:
     squares: Float[Tensor, " n"]  # squared length of each image
 
     @classmethod
-    def of(cls, images: Float[Tensor, "n ..."], white: int) -> "Gallery":
-        """Images in [0, 1] whose pixels are multiples of 1/`white`."""
-        pixels = images.flatten(1)
-        grays = torch.cat([(part * white).round().byte() for part in pixels.split(BLOCK)])
-        return cls(grays, white, torch.linalg.vector_norm(pixels, dim=1).square())
+    def of(cls, grays: UInt8[Tensor, "n ..."], white: int) -> "Gallery":
+        """Of gray values from 0 to `white`."""
+        pixels = grays.flatten(1)
+        lengths = [
+            torch.linalg.vector_norm(part.float().div_(white), dim=1)
+            for part in pixels.split(BLOCK)
+        ]
+        return cls(pixels, white, torch.cat(lengths).square())
 
     def __getitem__(self, index: Int[Tensor, " m"]) -> Float[Tensor, "m pixels"]:
         """Some of the images, as they were."""

@@ -4,6 +4,7 @@ from ui.frame import ensure_frame
 
 ensure_frame()  # before the imports below: on a cold start the title stands while they run
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -17,13 +18,16 @@ from ui.numbers import latex, pretty
 
 SLUG = "nvae"
 REFUSED = "_own.refused"  # why a drawing could not be taken
+Draw = Callable[..., None]
 series = partial(lab.series, SLUG)
 
 
-def pictures(table: Any, *, row_title: str, column_title: str, alt: str) -> None:
+def pictures(
+    table: Any, *, row_title: str, column_title: str, alt: str, draw: Draw = lab.chart
+) -> None:
     """A grid of pictures, its rows in the reader's words."""
     codes = [code for code in table["row"].unique() if has(f"nvae.series.{code}")]
-    lab.chart(
+    draw(
         charts.image_grid, table, row="row", column="column", image="image",
         names={code: t(f"nvae.series.{code}") for code in codes}, row_title=row_title,
         column_title=column_title, alt=alt,
@@ -46,11 +50,17 @@ def samples(config: core.SamplesConfig) -> None:
     """Samples, their nearest training images, and the same latents from cold to warm."""
     if not jobs.ready(core.TRAINING, core.SHIPPED[config.model]):
         return
-    result = lab.compute(core.samples, config)
-    pictures(
-        result.pictures, row_title=t("nvae.samples.row"), column_title=t("nvae.number"),
+    place = st.empty()
+    drawn = partial(
+        pictures, row_title=t("nvae.samples.row"), column_title=t("nvae.number"),
         alt=t("nvae.samples.alt_pictures", temperature=config.temperature),
     )  # fmt: skip
+    if not core.images_at_hand(config.model):  # the samples wait for no search among them
+        with place:
+            drawn(lab.memo(core.samples_alone)(config), draw=lab.live)
+    result = lab.compute(core.samples, config)
+    with place:
+        drawn(result.pictures)
     if len(result.gaps):
         st.markdown(t("nvae.samples.found", ratio=pretty(result.ratio, 3)))
     else:

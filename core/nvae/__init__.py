@@ -37,14 +37,23 @@ from core.nvae.drawing import (
 from core.nvae.flows import Flow, autoregressive_mask
 from core.nvae.gaussians import Gaussian, gaussian_kl, residual_gaussian_kl, soft_clamp
 from core.nvae.likelihood import Interval, interval, negative_elbo, negative_log_likelihood
-from core.nvae.models import MODELS, SCALES, Absent, have_data, have_model, model, plain
+from core.nvae.models import (
+    MODELS,
+    SCALES,
+    Absent,
+    have_data,
+    have_model,
+    images_at_hand,
+    model,
+    plain,
+)
 from core.nvae.network import NVAE, Group, Pass, temperatures
 from core.nvae.outputs import bits_per_dimension, mean_image, mixture_log_mass
 from core.nvae.own import Own, OwnConfig, arc, own
 from core.nvae.plain import PlainVAE
 from core.nvae.presets import BESIDE, PRESETS, SHIPPED
 from core.nvae.relative import Relative, RelativeConfig, estimate, quadrature_kl, relative
-from core.nvae.samples import Samples, SamplesConfig, samples
+from core.nvae.samples import Samples, SamplesConfig, samples, samples_alone
 from core.nvae.scales import (
     Scales,
     ScalesConfig,
@@ -133,6 +142,7 @@ __all__ = [
     "group_table",
     "have_data",
     "have_model",
+    "images_at_hand",
     "importance",
     "interval",
     "kl",
@@ -161,6 +171,7 @@ __all__ = [
     "restored",
     "running_statistics",
     "samples",
+    "samples_alone",
     "scales",
     "soft_clamp",
     "statistics",

@@ -11,13 +11,6 @@ from core import datasets, glyphs
 from core.images import Gallery
 from core.nvae.config import HERE, ImagesConfig
 
-WHITE = {
-    "glyphs": glyphs.LEVELS - 1,
-    "digits": 16,
-    "mnist": 255,
-    "fashion-mnist": 255,
-}  # the highest gray
-
 
 def load(name: str, split: str = "train") -> Float[Tensor, "n c h w"]:
     """The images of a data set.
@@ -46,9 +39,18 @@ class Known:
 
 @lru_cache(maxsize=4)
 def known(name: str, split: str = "train") -> Known:
-    """Half of a data set, to look for a character and for the nearest image."""
+    """Half of a data set, to look for a character and for the nearest image.
+
+    The first time this takes a second: the glyphs are unpacked.
+    """
+    _KNOWN.add(name)
     found = datasets.load(name, split)
-    return Known(found.names, found.labels, Gallery.of(found.images, WHITE[name]))
+    return Known(found.names, found.labels, Gallery.of(found.grays, found.white))
+
+
+def at_hand(name: str) -> bool:
+    """Whether `known` has been asked for these images before."""
+    return name in _KNOWN
 
 
 def available(name: str) -> bool:
@@ -62,7 +64,7 @@ def digest(name: str) -> str:
     Of what does not ship it is known beforehand, so that a trained model is found without them.
     """
     if name == "glyphs":
-        return glyphs.read(glyphs.FOLDER).digest
+        return glyphs.digest(glyphs.FOLDER)
     return DIGESTS.get(name) or datasets.load(name).digest
 
 
@@ -73,4 +75,5 @@ def binarized(
     return torch.bernoulli(x, generator=generator) if config.output == "bernoulli" else x
 
 
+_KNOWN: set[str] = set()
 DIGESTS = {"mnist": "edc0d1098aa497be14ace79ddd5171e5a3dcf9c4d196c015389203eb3ba1f59b"}

@@ -55,6 +55,11 @@ def scale_names(config: NVAEConfig) -> tuple[str, ...]:
     return SCALES if len(config.sides) == 3 else (SCALES[0], SCALES[-1])
 
 
+def images_at_hand(name: str) -> bool:
+    """Whether somebody has asked for the images of a model since the process began."""
+    return data.at_hand(SHIPPED[name].data)
+
+
 def have_model(name: str) -> bool:
     """Whether a trained model of that name is here."""
     return library.has(TRAINING.key(SHIPPED[name]))

@@ -49,8 +49,7 @@ class Samples:
 @torch.no_grad()
 def samples(config: SamplesConfig) -> Samples:
     """Samples, what they resemble, and the same latents from cold to warm."""
-    net, known = model(config.model), data.available(SHIPPED[config.model].data)
-    noise = net.noise(COUNT, torch.Generator().manual_seed(config.seed))
+    noise, known = _noise(config), data.available(SHIPPED[config.model].data)
     drawn = pictures(config.model, noise, heat(config))
     rows, kinds = [drawn], ["sample"] * COUNT
     gaps = pd.DataFrame({"kind": [], "gap": []})
@@ -74,6 +73,17 @@ def samples(config: SamplesConfig) -> Samples:
         gaps=gaps,
         ratio=float(means["sample"] / means["held-out"]) if known else float("nan"),
     )
+
+
+@torch.no_grad()
+def samples_alone(config: SamplesConfig) -> pd.DataFrame:
+    """The first row of `samples`, without looking for what it resembles."""
+    drawn = pictures(config.model, _noise(config), heat(config))
+    return _grid(drawn, ["sample"] * COUNT, list(range(1, COUNT + 1)))
+
+
+def _noise(config: SamplesConfig) -> list[Tensor]:
+    return model(config.model).noise(COUNT, torch.Generator().manual_seed(config.seed))
 
 
 def heat(config: SamplesConfig) -> tuple[float, ...]:

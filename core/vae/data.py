@@ -59,13 +59,27 @@ def _kept(name: str, split: str) -> Images:
 
 
 def _read(name: str, split: str) -> Images:
-    if name == "characters":
-        return _ten(split)
-    found = datasets.load(name, split)
+    return _ten(split) if name == "characters" else _rows(datasets.load(name, split))
+
+
+def _rows(found: datasets.ImageSet) -> Images:
     return Images(
         found.images.flatten(1), found.labels, found.names, found.digest, found.style,
         found.styles, found.weight,
     )  # fmt: skip
+
+
+def some(name: str, count: int) -> Images:
+    """Images to train on; of more than that many an even selection, the rest is never a number."""
+    if name != "glyphs":
+        images = load(name)
+        return images if len(images) <= count else images.chosen(_evenly(len(images), count))
+    found = datasets.load(name)
+    return _rows(found.chosen(_evenly(len(found.labels), count)))
+
+
+def _evenly(total: int, count: int) -> Int[Tensor, " count"]:
+    return torch.linspace(0, total - 1, count).long()
 
 
 @lru_cache(maxsize=2)
@@ -87,7 +101,7 @@ def _joined(first: Tensor | None, second: Tensor | None) -> Tensor | None:
 def digest(name: str) -> str:
     """What identifies the data: the SHA-256 of what they are cut from."""
     if name in ("characters", "glyphs"):
-        return glyphs.read(glyphs.FOLDER).digest
+        return glyphs.digest(glyphs.FOLDER)
     return load(name).digest
 
 

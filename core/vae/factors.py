@@ -70,10 +70,7 @@ def factors(config: FactorsConfig) -> Factors:
 @lru_cache(maxsize=4)
 def some_images(name: str) -> data.Images:
     """What a model learned from; of many images an even selection."""
-    images = data.load(SHIPPED[name].data)
-    if len(images) <= IMAGES:
-        return images
-    return images.chosen(torch.linspace(0, len(images) - 1, IMAGES).long())
+    return data.some(SHIPPED[name].data, IMAGES)
 
 
 @lru_cache(maxsize=4)

@@ -109,9 +109,10 @@ def test_a_gallery_finds_what_a_search_through_the_numbers_finds(
 ) -> None:
     monkeypatch.setattr("core.images.BLOCK", 7)  # so that images come in several blocks
     generator = torch.Generator().manual_seed(0)
-    images = torch.randint(0, 16, (30, 1, 5, 5), generator=generator) / 15
+    grays = torch.randint(0, 16, (30, 1, 5, 5), generator=generator).byte()
+    images = grays / 15
     pictures = torch.rand(40, 1, 5, 5, generator=generator)
-    gallery = Gallery.of(images, 15)
+    gallery = Gallery.of(grays, 15)
     gap, index = gallery.nearest(pictures)
     expected = (pictures.flatten(1)[:, None] - images.flatten(1)).square().sum(2).min(1)
     torch.testing.assert_close(gap, expected.values)
@@ -131,6 +132,8 @@ def test_only_what_is_renewed_changes() -> None:
 def test_samples_repeat_and_their_memory_is_measured_against_held_out_images() -> None:
     first, again = (core.samples(core.SamplesConfig(seed=3)) for _ in range(2))
     assert first.pictures.equals(again.pictures)
+    alone = core.samples_alone(core.SamplesConfig(seed=3))
+    assert first.pictures.head(len(alone)).equals(alone)
     means = first.gaps.groupby("kind")["gap"].mean()
     assert first.ratio == pytest.approx(means["sample"] / means["held-out"])
 
