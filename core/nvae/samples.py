@@ -60,13 +60,12 @@ def samples(config: SamplesConfig) -> Samples:
         kinds += ["nearest"] * COUNT
         gaps = _gaps({"sample": gap, "held-out": held_out_gaps(config.model)})
     means = gaps.groupby("kind")["gap"].mean()
-    few = [part[:KEPT] for part in noise]
-    climbed = torch.stack([pictures(config.model, few, level) for level in LADDER], 1)
+    climbed = pictures(config.model, [_climbing(part[:KEPT]) for part in noise], 1.0)
     names = [f"latents-{k + 1}" for k in range(KEPT)]
     return Samples(
         pictures=_grid(torch.cat(rows), kinds, list(range(1, COUNT + 1)) * len(rows)),
         ladder=_grid(
-            climbed.flatten(0, 1),
+            climbed,
             [name for name in names for _ in LADDER],
             list(LADDER) * KEPT,
         ),
@@ -80,6 +79,11 @@ def samples_alone(config: SamplesConfig) -> pd.DataFrame:
     """The first row of `samples`, without looking for what it resembles."""
     drawn = pictures(config.model, _noise(config), heat(config))
     return _grid(drawn, ["sample"] * COUNT, list(range(1, COUNT + 1)))
+
+
+def _climbing(noise: Tensor) -> Tensor:
+    """Draws at each temperature of the ladder, one latent after the other: a scaled unit normal."""
+    return (noise[:, None] * torch.tensor(LADDER)[:, None, None, None]).flatten(0, 1)
 
 
 def _noise(config: SamplesConfig) -> list[Tensor]:

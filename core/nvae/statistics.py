@@ -5,6 +5,8 @@ Source: https://kexue.fm/archives/7574, "batch normalization".
 
 import copy
 from dataclasses import dataclass
+from functools import lru_cache
+from threading import Lock
 from typing import Annotated
 
 import pandas as pd
@@ -14,7 +16,7 @@ from torch import Tensor
 from core.images import sharpness
 from core.knobs import Choice, Config, Range
 from core.nvae import data
-from core.nvae.batchnorm import readjust_batchnorm
+from core.nvae.batchnorm import put_back, readjust_batchnorm, running_statistics
 from core.nvae.models import MODELS, model
 from core.nvae.network import NVAE
 from core.nvae.outputs import mean_image
@@ -22,6 +24,7 @@ from core.pictures import picture_table
 
 SHOWN = 8
 PASSES = (1, 2, 4, 8)
+_alone = Lock()
 
 
 @dataclass(frozen=True)
@@ -47,14 +50,11 @@ class Statistics:
 @torch.no_grad()
 def statistics(config: StatisticsConfig) -> Statistics:
     """The same draws under both statistics; the change over the number of passes."""
-    net = copy.deepcopy(model(config.model))  # the shared one is read-only
+    net = model(config.model)
     noise = net.noise(SHOWN, torch.Generator().manual_seed(config.seed))
     running = _images(net, noise, config.temperature)
-    found = {}
-    for passes in PASSES:
-        generator = torch.Generator().manual_seed(config.seed + 500)
-        readjust_batchnorm(net, passes=passes, temperature=config.temperature, generator=generator)
-        found[passes] = _images(net, noise, config.temperature)
+    with _alone:
+        found = _readjusted(_copy(net), noise, config)
     chosen = found[int(config.passes)]
     return Statistics(
         pictures=picture_table(
@@ -66,6 +66,27 @@ def statistics(config: StatisticsConfig) -> Statistics:
         sharpness=_sharpness(config.model, running, chosen),
         moved=float((chosen - running).square().mean()),
     )
+
+
+def _readjusted(net: NVAE, noise: list[Tensor], config: StatisticsConfig) -> dict[int, Tensor]:
+    """The draws under the mean statistics of the first 1, 2, ... batches."""
+    generator, batches, found = torch.Generator().manual_seed(config.seed + 500), [], {}
+    for passes in range(1, PASSES[-1] + 1):
+        readjust_batchnorm(net, passes=1, temperature=config.temperature, generator=generator)
+        batches.append(running_statistics(net))
+        if passes in PASSES:
+            means = {
+                name: torch.stack([one[name] for one in batches]).mean(0) for name in batches[0]
+            }
+            put_back(net, means)
+            found[passes] = _images(net, noise, config.temperature)
+    return found
+
+
+@lru_cache(maxsize=2)
+def _copy(net: NVAE) -> NVAE:
+    """Whose statistics may change, by one reader at a time; made anew it would cost the most."""
+    return copy.deepcopy(net)
 
 
 def _settling(found: dict[int, Tensor], running: Tensor) -> pd.DataFrame:
