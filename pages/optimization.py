@@ -13,7 +13,6 @@ import streamlit as st
 
 from core import optimization as core
 from core.formula import BadFormula
-from core.knobs import knobs
 from ui import address, charts, jobs, lab, landscape
 from ui.i18n import t
 from ui.numbers import latex, pretty
@@ -48,10 +47,9 @@ def density(config: core.DensityConfig) -> None:
         result = lab.compute(core.density, config)
     words = ("place", "mean", "gradient", "newton", "none")
     lowest = result.steps.set_index("step").loc["global"]
-    x, y, log_alpha = (address.key(SLUG, "density", name) for name in DRAGGED)
     landscape.point(
-        (x, y, log_alpha), (config.x, config.y, config.log_alpha),
-        next(knob for knob in knobs(core.DensityConfig) if knob.name == "log_alpha"),
+        address.controls(SLUG, "density", core.DensityConfig, DRAGGED),
+        (config.x, config.y, config.log_alpha),
         lab.memo(core.field_data)(config.landscape, config.own),
         {
             "radius": config.radius,

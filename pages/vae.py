@@ -64,7 +64,8 @@ def world(config: core.WorldConfig) -> None:
         result = lab.compute(core.world, config)
     names = ("ellipse", "error", "kl", "loss", "blur")
     codespace.ellipses(
-        address.key(SLUG, "world", "ellipses"), config.ellipses, lab.memo(core.world_data)(),
+        address.controls(SLUG, "world", core.WorldConfig, ("ellipses",)), config.ellipses,
+        lab.memo(core.world_data)(),
         {name: t(f"vae.world.{name}") for name in names},
     )  # fmt: skip
     lab.formula(
@@ -136,9 +137,9 @@ def compare(config: core.CompareConfig) -> None:
 def walk(config: core.WalkConfig) -> None:
     """Click anywhere to decode; draw a way and play it."""
     result = lab.compute(core.walk, config)
-    keys = (address.key(SLUG, "walk", "x"), address.key(SLUG, "walk", "y"))
     codespace.walk(
-        keys, (config.x, config.y), lab.memo(core.decoder_weights)(config.model),
+        address.controls(SLUG, "walk", core.WalkConfig, ("x", "y")), (config.x, config.y),
+        lab.memo(core.decoder_weights)(config.model),
         {name: t(f"vae.walk.{name}") for name in ("map", "nearest", "play", "stop")}, 3.0,
     )  # fmt: skip
     pictures(

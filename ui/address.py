@@ -5,7 +5,7 @@ it can't read without a word. So this module reads the address itself, once on a
 any widget does, and writes it back from the browser side without a rerun or a history entry.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -58,6 +58,14 @@ def key(slug: str, panel: str, knob: str) -> str:
     return f"{slug}.{panel}.{knob}"
 
 
+def controls(
+    slug: str, panel: str, config_type: type[Config], names: Sequence[str]
+) -> dict[str, Knob]:
+    """Some controls of a panel, in that order, by their names in the session."""
+    known = {knob.name: knob for knob in knobs(config_type)}
+    return {key(slug, panel, name): known[name] for name in names}
+
+
 def arrive(slug: str) -> None:
     """Read the address when the reader comes to a page; later runs of it keep what was read."""
     came = st.session_state.get("_arrival")
@@ -103,6 +111,18 @@ def set_controls(slug: str, panel: str, config: Config) -> None:
     """Move a panel's controls to a Config. Only for callbacks, before the widgets are drawn."""
     for knob in knobs(type(config)):
         st.session_state[key(slug, panel, knob.name)] = getattr(config, knob.name)
+
+
+def take(controls: Mapping[str, Knob], said: Any) -> None:
+    """Move controls, named as in the session, to what a component of the page said of them.
+
+    For callbacks. Whoever writes to the server says anything: it becomes legal settings as in a
+    link, and what is no list of as many moves nothing.
+    """
+    values = said if isinstance(said, list) else []
+    if len(values) == len(controls):
+        for (name, knob), value in zip(controls.items(), values, strict=True):
+            st.session_state[name] = parse(knob, str(value))[0]
 
 
 def put(slug: str, panel: str, controls: Mapping[str, str]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from core.knobs import Knob, decimals
+from ui import address
 
 _HERE = Path(__file__).parent
 _component = st.components.v2.component(
@@ -40,6 +41,6 @@ def coefficient(
     name = f"_drag.{key}"
 
     def released() -> None:
-        st.session_state[key] = float(domain.nearest(st.session_state[name]["value"]))
+        address.take({key: knob}, [st.session_state[name]["value"]])
 
     _component(key=name, data=data, default={"value": value}, on_value_change=released)

@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from core.knobs import Knob
+from ui import address
 
 _HERE = Path(__file__).parent
 _component = st.components.v2.component(
@@ -19,22 +20,23 @@ _component = st.components.v2.component(
 
 
 def point(
-    keys: tuple[str, str, str],
+    controls: Mapping[str, Knob],
     at: tuple[float, float, float],
-    temperature: Knob,
     field: Mapping[str, Any],
     density: Mapping[str, Any],
     words: Mapping[str, str],
 ) -> None:
-    """A place in a field of losses and a temperature; on release the session entries `keys` get x,
-    y and log10 alpha.
+    """A place in a field of losses and a temperature; on release the session entries get x, y and
+    log10 alpha.
 
-    `temperature`: the knob of log10 alpha. `field`: numbers (losses on a square grid, float32 in
-    base 64, row by row from the top), cells, reach, window, contours (polygons of x and y).
+    `controls`: the three entries with their knobs. `field`: numbers (losses on a square grid,
+    float32 in base 64, row by row from the top), cells, reach, window, contours (polygons of x and
+    y).
     `density`: radius (0: the whole plane), gibbs (where updates on the whole plane end at this
     alpha, or None), lowest (x and y of the least loss).
     """
-    name = f"_landscape.{keys[0]}"
+    name = f"_landscape.{next(iter(controls))}"
+    *_, temperature = controls.values()
     domain = temperature.range
     data = {
         **density, "field": dict(field), "at": list(at), "words": dict(words),
@@ -42,7 +44,6 @@ def point(
     }  # fmt: skip
 
     def released() -> None:
-        for key, value in zip(keys, st.session_state[name]["at"], strict=True):
-            st.session_state[key] = float(value)
+        address.take(controls, st.session_state[name]["at"])
 
     _component(key=name, data=data, default={"at": list(at)}, on_at_change=released)

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import streamlit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
-from core import attention, encoders, nvae, similarity, vae
+from core import attention, encoders, nvae, optimization, similarity, vae
 from core.formula import BadFormula, parse
 from core.knobs import Config, Text, knobs
 from core.knobs import parse as parse_knob
@@ -25,6 +26,7 @@ from tests.conftest import ROOT
 from tests.pages.app import BUILT, open_page, widget
 from tests.security import BAD, hostile
 from tests.security.test_words import kinds
+from ui import address
 
 
 @cache
@@ -272,3 +274,31 @@ def test_a_choice_of_something_else_than_the_options_is_the_default() -> None:
 
     page = AppTest.from_function(script).run()
     assert page.text[0].value == repr(attention.ScalesConfig())
+
+
+# ---- what a component of a page says: whoever speaks to the server says anything
+
+SAID = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inside: st.lists(inside, max_size=4) | st.dictionaries(st.text(max_size=3), inside),
+    max_leaves=8,
+)
+
+
+@given(SAID | st.lists(SAID, min_size=3, max_size=3))
+def test_whatever_a_component_says_a_legal_setting_comes_of_it(said: Any) -> None:
+    names = ("x", "y", "log_alpha")
+    controls = address.controls("optimization", "density", optimization.DensityConfig, names)
+    for name, knob in controls.items():
+        streamlit.session_state[name] = knob.default
+    address.take(controls, said)
+    found = {knob.name: streamlit.session_state[name] for name, knob in controls.items()}
+    taken = optimization.DensityConfig(**found)  # raises if one is not legal
+    if not (isinstance(said, list) and len(said) == 3):
+        assert taken == optimization.DensityConfig()
+
+
+def test_what_a_component_says_is_taken_as_it_is_where_it_is_legal() -> None:
+    controls = address.controls("vae", "walk", vae.WalkConfig, ("x", "y"))
+    address.take(controls, [0.25, -3])
+    assert [streamlit.session_state[name] for name in controls] == [0.25, -3.0]
