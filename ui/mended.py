@@ -4,9 +4,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from streamlit.components.v2.bidi_component import main as components
+from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.runtime.app_session import AppSession, AppSessionState
 from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
 from streamlit.runtime.scriptrunner import RerunData, get_script_run_ctx
+from streamlit.runtime.scriptrunner_utils.script_requests import (
+    ScriptRequestType,
+    _coalesce_widget_states,
+)
 from streamlit.runtime.state import SafeSessionState, SessionState
 
 SOON = 0.005  # seconds between two looks whether the last run's messages have gone out
@@ -16,6 +21,7 @@ def mend() -> None:
     """Keep what is drawn until it has reached the browser, and controls cheap."""
     keep_what_was_drawn()
     hear_the_last_run_out()
+    forget_no_click()
     draw_all_that_changed()
     give_components_plain_values()
     look_at_the_key_that_is_asked_for()
@@ -59,6 +65,28 @@ def hear_the_last_run_out() -> None:
             session._event_loop.call_later(SOON, begin, session, asked)
 
     AppSession._create_scriptrunner = begin  # type: ignore[assignment, method-assign]
+
+
+def forget_no_click() -> None:
+    """Let a run of the whole page answer, too, what waited for the end of the run that it stops.
+
+    Streamlit stops a fragment's run with all that was asked of it meanwhile: a button was pressed,
+    then the other language, and the button's click was gone.
+    """
+    request = AppSession.request_rerun
+
+    def requested(session: AppSession, client_state: ClientState | None) -> None:
+        if client_state and not client_state.fragment_id and session._scriptrunner:
+            waiting = session._scriptrunner._requests
+            with waiting._lock:
+                if waiting._state is ScriptRequestType.RERUN:
+                    states = _coalesce_widget_states(
+                        waiting._rerun_data.widget_states, client_state.widget_states
+                    )
+                    client_state.widget_states.CopyFrom(states)
+        request(session, client_state)
+
+    AppSession.request_rerun = requested  # type: ignore[assignment, method-assign]
 
 
 def draw_all_that_changed() -> None:

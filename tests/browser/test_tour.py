@@ -19,7 +19,8 @@ def test_the_tour_brings_each_stop_into_view_by_keyboard_and_by_link(
     server: Server, visit: Open
 ) -> None:
     page = visit(f"{server.url}/gelu")
-    expect(page.get_by_role("button", name=EN["app.tour.take"])).to_be_visible()  # brings the key
+    expect(page.get_by_role("button", name=EN["app.tour.take"])).to_be_visible()
+    page.evaluate("new Promise(requestIdleCallback)")  # it hears its key once it has been painted
     page.keyboard.press("t")
     expect_stop(page, 1, "curves")
     for number, panel in ((2, "curves"), (3, "ripple")):

@@ -4,10 +4,13 @@ from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
+from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.proto.WidgetStates_pb2 import WidgetState, WidgetStates
 from streamlit.runtime.app_session import AppSession, AppSessionState
 from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
 from streamlit.runtime.scriptrunner import RerunData
+from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequests
 from streamlit.runtime.state import SafeSessionState, SessionState
 
 from ui import mended
@@ -108,6 +111,35 @@ def test_nothing_begins_in_a_session_that_ends(session: Session) -> None:
     session._state = AppSessionState.SHUTDOWN_REQUESTED
     session.turn()
     assert (session.begun, session.later) == ([], [])
+
+
+def told(**said: bool | str) -> WidgetStates:
+    """What a browser says of its widgets: that a button was pressed, or a text."""
+    states = [
+        WidgetState(id=name, trigger_value=value)
+        if isinstance(value, bool)
+        else WidgetState(id=name, string_value=value)
+        for name, value in said.items()
+    ]
+    return WidgetStates(widgets=states)
+
+
+def test_a_click_that_waits_is_answered_by_the_run_of_the_page_that_comes_instead(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    heard: list[ClientState] = []
+    monkeypatch.setattr(AppSession, "request_rerun", lambda session, asked: heard.append(asked))
+    mended.forget_no_click()
+    requests = ScriptRequests()
+    waits = RerunData(fragment_id="panel", widget_states=told(button=True, text="old"))
+    requests.request_rerun(waits)
+    session = SimpleNamespace(_scriptrunner=SimpleNamespace(_requests=requests))
+    page = ClientState(widget_states=told(text="new"))
+    AppSession.request_rerun(session, page)  # type: ignore[arg-type]
+    found = {
+        one.id: getattr(one, one.WhichOneof("value")) for one in heard[0].widget_states.widgets
+    }
+    assert found == {"button": True, "text": "new"}
 
 
 def test_one_key_of_the_session_is_looked_up_and_the_others_are_not(
