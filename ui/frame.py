@@ -81,11 +81,6 @@ def ensure_frame() -> None:
     raise StopException
 
 
-def dress() -> None:
-    """Say what no theme says, first of all: its place for what the browser still fetches."""
-    st.html(STYLE)
-
-
 def navigation() -> Page:
     """The menu: home, topics, ledger, models. Returns the page that the address asks for."""
     home = st.Page("pages/home.py", title=t("home.nav"), default=True)
@@ -110,6 +105,7 @@ def run(page: Page) -> None:
     """Run the chosen page inside the frame; its title stands before anything heavy is imported."""
     st.session_state["_page"] = page.url_path
     address.arrive(page.url_path)
+    st.html(STYLE)
     st.title(t(_TITLES.get(page.url_path, f"topics.{page.url_path}.question")), anchor=False)
     aside = st.sidebar.empty()
     if "torch" not in sys.modules:  # a fresh server
