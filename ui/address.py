@@ -82,15 +82,20 @@ def arrival() -> Arrival:
 
 
 def settle(slug: str, panel: str, config_type: type[Config]) -> None:
-    """Set a panel's controls once per arrival: from the link, else as the reader left them."""
+    """Set a panel's controls once per arrival: from the link, else as the reader left them.
+
+    Later only those that Streamlit has forgotten, as it does where a run ends before it draws them.
+    """
     came = arrival()
-    if panel in came.settled:
-        return
+    known = panel in came.settled
     came.settled.add(panel)
     left = st.session_state.get(_kept(slug, panel), config_type())
     for knob in knobs(config_type):
         name = key(slug, panel, knob.name)
-        if name in came.params:
+        if known:
+            if name not in st.session_state:
+                st.session_state[name] = getattr(left, knob.name)
+        elif name in came.params:
             text = came.params.pop(name)
             st.session_state[name], problem = parse(knob, text)
             if problem:
