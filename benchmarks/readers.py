@@ -71,8 +71,10 @@ class Control:
             state.json_value = json.dumps({"seen": self.value})
         elif self.kind == "button_group":
             state.string_array_value.data.append(str(self.value))
-        elif self.kind == "selectbox":
+        elif self.kind in ("selectbox", "text_input", "text_area"):
             state.string_value = str(self.value)
+        elif self.kind == "number_input":
+            state.int_value = int(self.value)
         else:
             state.bool_value = bool(self.value)
         return state
@@ -382,6 +384,13 @@ def _switch(element: Element) -> tuple[Sequence[Value], Value]:
     return [False, True], checkbox.value if checkbox.set_value else checkbox.default
 
 
+def _text(element: Element) -> tuple[Sequence[Value], Value]:
+    """What is typed is told to the server, but never changed by a reader."""
+    box = getattr(element, str(element.WhichOneof("type")))
+    stands = box.value if box.set_value else box.default
+    return [stands], stands
+
+
 def _button(element: Element) -> tuple[Sequence[Value], Value]:
     return [False, True], False
 
@@ -396,6 +405,9 @@ _DESCRIBED: dict[str, Callable[[Element], tuple[Sequence[Value], Value]]] = {
     "button_group": _buttons,
     "selectbox": _list,
     "checkbox": _switch,
+    "text_input": _text,
+    "text_area": _text,
+    "number_input": _text,
     "button": _button,
     "bidi_component": _place,
 }

@@ -78,6 +78,25 @@ def test_streamlit_reads_back_the_rerun_of_a_moved_control() -> None:
     assert list(widget.double_array_value.data) == [5.5]
 
 
+@pytest.mark.parametrize(
+    ("kind", "field", "value"),
+    [("text_input", "string_value", "a b"), ("number_input", "int_value", 7)],
+)
+def test_the_server_hears_of_what_was_never_changed(
+    kind: str, field: str, value: str | int
+) -> None:
+    message = ForwardMsg()
+    box = getattr(message.delta.new_element, kind)
+    box.id, box.default = "$$ID-0f-similarity.plan.a", value
+    reader = Reader("http://127.0.0.1:1")
+    reader.controls = received(message).controls
+
+    state = BackMsg.FromString(reader.request().SerializeToString()).rerun_script
+
+    (widget,) = state.widget_states.widgets
+    assert getattr(widget, field) == value
+
+
 def test_readers_who_train_ask_for_what_their_panel_takes_and_nobody_has() -> None:
     wanted = [NetworkConfig(depth=str(depth), seed=seed) for depth, seed in load.UNTRAINED]
     keys = {NETWORK.key(config.training) for config in wanted}
