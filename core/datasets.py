@@ -95,7 +95,7 @@ def _glyphs(split: str) -> ImageSet:
     styles = tuple(dict.fromkeys(found.styles))
     style = np.array([styles.index(name) for name in found.styles])
     return ImageSet(
-        grays=torch.from_numpy(found.images[variant, label]).unsqueeze(1),
+        grays=torch.from_numpy(found.chosen(variant, label)).unsqueeze(1),
         white=glyphs.LEVELS - 1,
         labels=torch.tensor(label),
         names=glyphs.characters(),

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import UInt8, UInt16
+from jaxtyping import Int64, UInt8, UInt16
 
 FOLDER = Path(__file__).parents[1] / "pretrained" / "glyphs"
 SIZE = 32  # pixels, both ways
@@ -49,10 +49,21 @@ class Glyphs:
     Some fonts draw a few characters wrongly; meta.json names them.
     """
 
-    images: UInt8[np.ndarray, "variants 3755 32 32"]  # 0 to 15
+    packed: UInt8[np.ndarray, "variants 3755 16 32"]  # two grays a byte: all images fill 29 MB
     weights: UInt16[np.ndarray, "variants 3755"]  # of the font: 100 is thin, 400 regular, 900 black
     styles: tuple[str, ...]  # the font of each variant
     digest: str  # SHA-256 of images.xz
+
+    @property
+    def images(self) -> UInt8[np.ndarray, "variants 3755 32 32"]:
+        """All of them, 0 to 15; new at each call."""
+        return _unpack(self.packed)
+
+    def chosen(
+        self, variant: Int64[np.ndarray, "*n"], character: Int64[np.ndarray, "*n"]
+    ) -> UInt8[np.ndarray, "*n 32 32"]:
+        """Some of the images, 0 to 15."""
+        return _unpack(self.packed[variant, character])
 
 
 @lru_cache(maxsize=1)
@@ -68,7 +79,7 @@ def read(folder: Path) -> Glyphs:
     content, styles = _content(folder / "images.xz"), tuple(_card(folder / "meta.json")["variants"])
     known = digest(folder)
     weights, pixels = _split(np.frombuffer(lzma.decompress(content), np.uint8), len(styles))
-    return Glyphs(_unpack(pixels), weights, styles, known)
+    return Glyphs(pixels, weights, styles, known)
 
 
 @lru_cache(maxsize=1)
@@ -114,7 +125,6 @@ def _pack(images: UInt8[np.ndarray, "*b 32 32"]) -> UInt8[np.ndarray, "*b 16 32"
 def _unpack(pixels: UInt8[np.ndarray, "*b 16 32"]) -> UInt8[np.ndarray, "*b 32 32"]:
     images = np.empty((*pixels.shape[:-2], SIZE, SIZE), np.uint8)
     images[..., ::2, :], images[..., 1::2, :] = _UPPER[pixels], _LOWER[pixels]
-    images.flags.writeable = False
     return images
 
 

@@ -8,6 +8,7 @@ are all of them, and a test image shows a character that training never saw.
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -109,10 +110,11 @@ def _ten(split: str) -> Images:
     if split not in datasets.SPLITS:
         raise ValueError(f"split is {split!r}, but must be one of {list(datasets.SPLITS)}")
     found = glyphs.read(glyphs.FOLDER)
-    places = [glyphs.characters().index(character) for character in TEN]
-    pixels = torch.tensor(found.images[:, places]).float() / (glyphs.LEVELS - 1)
+    places = np.array([glyphs.characters().index(character) for character in TEN])
     fonts = tuple(dict.fromkeys(found.styles))
     variants = len(found.styles)
+    grays = found.chosen(*np.broadcast_arrays(np.arange(variants)[:, None], places))
+    pixels = torch.tensor(grays).float() / (glyphs.LEVELS - 1)
     style = torch.tensor([fonts.index(name) for name in found.styles])
     weight = torch.tensor(found.weights[:, places].astype("float32"))
     label = torch.arange(len(TEN)).expand(variants, -1)
