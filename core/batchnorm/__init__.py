@@ -72,7 +72,7 @@ from core.batchnorm.one_layer import (
     sample_loss,
     slope_change,
 )
-from core.batchnorm.probes import landscape_along_gradient
+from core.batchnorm.probes import landscape_along_gradient, smoothness_along_gradient
 from core.batchnorm.scales import Scales, ScalesConfig, preconditioned_difference, scales
 from core.batchnorm.slopes import Slopes, SlopesConfig, slopes
 from core.batchnorm.surface import (
@@ -212,6 +212,7 @@ __all__ = [
     "shipped",
     "slope_change",
     "slopes",
+    "smoothness_along_gradient",
     "spectral_density",
     "statistics",
     "steps_to",

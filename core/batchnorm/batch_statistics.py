@@ -5,6 +5,7 @@ Source: https://kexue.fm/archives/6992, section 2.5: (14) and (16) are of the po
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Generator
@@ -21,13 +22,15 @@ class Noise:
     std_mean: float  # the deviation's mean: below 1
 
 
+@lru_cache(maxsize=128)
 def batch_noise(size: int, seed: int) -> Noise:
     """Drawn. Raises ValueError for a size below 2, where no deviation is left."""
     if size < 2:
         raise ValueError(f"size is {size}, but must be at least 2")
     generator = Generator().manual_seed(seed)
     x = torch.randn(BATCHES, size, generator=generator)
-    mean, std = x.mean(1), x.std(1, correction=0)
+    mean = x.mean(1)
+    std = torch.linalg.vector_norm(x - mean[:, None], dim=1) / math.sqrt(size)  # x.std takes longer
     return Noise(float(mean.std()), float(std.std()), float(std.mean()))
 
 

@@ -18,8 +18,8 @@ from torch import Generator
 
 from core.batchnorm.hessian import spectral_density
 from core.batchnorm.networks import STARTS
-from core.batchnorm.probes import landscape_along_gradient
-from core.batchnorm.training import TrainConfig, build, sharpness, watched
+from core.batchnorm.probes import smoothness_along_gradient
+from core.batchnorm.training import TrainConfig, build, quiet, sharpness, watched
 from core.knobs import Choice, Config, Range
 from core.tables import load_table
 
@@ -86,21 +86,23 @@ def sharpness_at_start(config: TrainConfig) -> float:
     return sharpness(build(config, Generator().manual_seed(config.seed)), config)
 
 
-def _probe(config: TrainConfig) -> pd.DataFrame:
+@lru_cache(maxsize=512)
+def _probe(config: TrainConfig) -> np.ndarray:
+    """The effective smoothness by rate."""
     model = build(config, Generator().manual_seed(config.seed))
-    table = landscape_along_gradient(model, F.cross_entropy, watched(config), RATES)
-    return table.fillna(MOST).clip(upper=MOST)
+    with quiet(model):
+        found = smoothness_along_gradient(model, watched(config), RATES)
+    return found.nan_to_num(MOST).clamp(max=MOST).double().numpy()
 
 
-def _smoothness(probed: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def _smoothness(probed: Mapping[str, np.ndarray]) -> pd.DataFrame:
     parts = [
-        pd.DataFrame({"rate": part["step"], "curve": name, "value": part["effective_smoothness"]})
-        for name, part in probed.items()
+        pd.DataFrame({"rate": RATES, "curve": name, "value": part}) for name, part in probed.items()
     ]
     return pd.concat(parts, ignore_index=True)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=512)
 def _spectrum(config: TrainConfig) -> tuple[np.ndarray, np.ndarray]:
     generator = Generator().manual_seed(config.seed)
     model = build(config, generator)

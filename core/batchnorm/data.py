@@ -36,7 +36,6 @@ class Split:
     digest: str
 
 
-@lru_cache(maxsize=16)
 def load(name: str, split: str = "train", standardized: bool = False) -> Split:
     """Read-only, one object for everybody; standardized: by the training set's mean and std.
 
@@ -44,10 +43,14 @@ def load(name: str, split: str = "train", standardized: bool = False) -> Split:
     """
     if name not in DATA:
         raise ValueError(f"data is {name!r}, but must be one of {DATA}")
-    found = _synthetic(split) if name == "synthetic" else _images(name, split)
+    return _load(name, split, standardized)
+
+
+@lru_cache(maxsize=16)
+def _load(name: str, split: str, standardized: bool) -> Split:
     if not standardized:
-        return found
-    train = load(name, "train").x
+        return _synthetic(split) if name == "synthetic" else _images(name, split)
+    found, train = load(name, split), load(name, "train").x
     scale = train.std(0, correction=0)
     x = (found.x - train.mean(0)) / torch.where(scale > 1e-3 * scale.max(), scale, 1.0)
     return Split(x, found.y, found.classes, found.side, found.digest)
@@ -75,12 +78,12 @@ def _synthetic(split: str) -> Split:
 
 def _images(name: str, split: str) -> Split:
     found = datasets.load(name, split)
-    images, labels, classes = found.images, found.labels, len(found.names)
-    if name == "glyphs":
-        assert found.style is not None
-        labels, classes = found.style, len(found.styles)
-        images = F.avg_pool2d(images, images.shape[-1] // GLYPHS_SIDE)
     generator = torch.Generator().manual_seed(0)
-    chosen = torch.randperm(len(images), generator=generator)[: SIZES[split]]
-    x = images[chosen].flatten(1).clone()
-    return Split(x, labels[chosen], classes, images.shape[-1], found.digest)
+    order = torch.randperm(len(found.labels), generator=generator)
+    chosen = found.chosen(order[: SIZES[split]])
+    images, labels, classes = chosen.images, chosen.labels, len(found.names)
+    if name == "glyphs":
+        assert chosen.style is not None
+        labels, classes = chosen.style, len(found.styles)
+        images = F.avg_pool2d(images, images.shape[-1] // GLYPHS_SIDE)
+    return Split(images.flatten(1), labels, classes, images.shape[-1], found.digest)

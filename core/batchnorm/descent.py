@@ -57,17 +57,24 @@ def guaranteed_change(gradient_norm: float, smoothness: float, learning_rate: fl
 def quadratic_gaps(
     hessian: Float[Tensor, "k k"], start: Float[Tensor, " k"], learning_rate: float, steps: int
 ) -> Float[Tensor, " t"]:
-    """Loss above its least value, theta^T H theta / 2, after 0 to `steps` steps of descent.
+    """Loss above its least value, theta^T H theta / 2, after 0 to `steps` steps of descent."""
+    places, axes = torch.linalg.eigh(hessian)
+    shares = places * (axes.T @ start).square() / 2
+    return decayed(places, shares, learning_rate, steps)
+
+
+def decayed(
+    places: Float[Tensor, " k"], shares: Float[Tensor, " k"], learning_rate: float, steps: int
+) -> Float[Tensor, " t"]:
+    """The same from the eigenvalues and what each direction has of the loss at the start.
 
     Exact: every eigendirection is multiplied by 1 - rate * eigenvalue in each step. With rows of
     r steps, factor^(i r + j) = factor^(i r) factor^j: 2 sqrt(steps) powers, not `steps` of them.
     """
-    places, axes = torch.linalg.eigh(hessian)
     factors = (1 - learning_rate * places).square()
     row = math.isqrt(steps) + 1
-    within = factors ** torch.arange(row, dtype=hessian.dtype)[:, None]
-    rows = factors ** (row * torch.arange(row, dtype=hessian.dtype))[:, None]
-    shares = places * (axes.T @ start).square() / 2
+    within = factors ** torch.arange(row, dtype=places.dtype)[:, None]
+    rows = factors ** (row * torch.arange(row, dtype=places.dtype))[:, None]
     return ((rows * shares) @ within.T).flatten()[: steps + 1]
 
 

@@ -4,12 +4,14 @@ Santurkar et al. (arXiv:1805.11604), figure 4: from a point of the training, tak
 lengths against the gradient and look how far the loss and the gradient move.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
+from core.batchnorm import stacked
 from core.batchnorm.hessian import unchanged
 from core.numerics import Diverged
 
@@ -40,6 +42,33 @@ def landscape_along_gradient(
             _put(weights, start)
     table = pd.DataFrame(rows, columns=["step", "loss", "gradient_distance"])
     return table.assign(effective_smoothness=table.gradient_distance / (table.step * length))
+
+
+def smoothness_along_gradient(
+    model: nn.Sequential, batch: tuple[Tensor, Tensor], steps: Sequence[float]
+) -> Float[Tensor, " r"]:
+    """The effective smoothness of `landscape_along_gradient` for cross-entropy, all rates at once.
+
+    Running statistics must not follow: see `training.quiet`.
+    """
+    rates = torch.tensor(steps)
+    start = {name: weight.detach()[None] for name, weight in model.named_parameters()}
+    slope = _gradients(model, start, batch)
+    after = {name: at - stacked.broad(rates, at[0]) * slope[name] for name, at in start.items()}
+    there = _gradients(model, after, batch)
+    moved = torch.cat([(there[name] - slope[name]).flatten(1) for name in start], dim=1)
+    length = _flat(list(slope.values())).norm()
+    return moved.norm(dim=1) / (rates * length)
+
+
+def _gradients(
+    model: nn.Sequential, weights: Mapping[str, Tensor], batch: tuple[Tensor, Tensor]
+) -> dict[str, Tensor]:
+    """Of as many networks as the weights' first axis has."""
+    leaves = {name: weight.detach().requires_grad_() for name, weight in weights.items()}
+    with torch.enable_grad():
+        total = stacked.losses(model, leaves, *batch).sum()
+    return dict(zip(leaves, torch.autograd.grad(total, list(leaves.values())), strict=True))
 
 
 def _after(

@@ -10,12 +10,14 @@ from typing import Annotated
 import numpy as np
 import pandas as pd
 import torch
+from jaxtyping import Bool, Float
 from torch import Generator, Tensor
 
 from core.batchnorm.data import load
-from core.batchnorm.descent import quadratic_gaps, steps_to
+from core.batchnorm.descent import decayed, steps_to
 from core.batchnorm.inputs import (
     TREATMENTS,
+    Smoothness,
     best_scale,
     best_shift,
     least_squares_smoothness,
@@ -76,18 +78,25 @@ def inputs(name: str, seed: int) -> Tensor:
     generator = Generator().manual_seed(seed)
     if name == "normal":
         return shifted_inputs(ROWS, DIM, generator)
-    x = load(name).x.double()
+    x = load(name).x
     chosen = torch.randperm(len(x), generator=generator)[:ROWS]
-    return x[chosen][:, x.std(0) > 0.05 * x.std(0).max()]
+    return x[chosen][:, _varying(name)].double()
+
+
+@lru_cache(maxsize=4)
+def _varying(name: str) -> Bool[Tensor, " d"]:
+    """Which pixels vary over all images."""
+    spread = load(name).x.double().std(0)
+    return spread > 0.05 * spread.max()
 
 
 def preconditioned_difference(x: Tensor, steps: int = 50) -> float:
     """Descent on standardized inputs, mapped back, against descent with P: how far apart."""
     generator = Generator().manual_seed(0)
-    standard = torch.cat([treated(x, "standardized"), torch.ones(len(x), 1).double()], 1)
-    raw = torch.cat([x, torch.ones(len(x), 1).double()], 1)
+    standardized, one = treated(x, "standardized"), torch.ones(len(x), 1).double()
+    standard, raw = torch.cat([standardized, one], 1), torch.cat([x, one], 1)
     y = torch.randn(len(x), generator=generator, dtype=torch.float64)
-    rate = 1 / least_squares_smoothness(treated(x, "standardized")).largest
+    rate = 1 / least_squares_smoothness(standardized).largest
     matrix, mapped = preconditioner(x), torch.zeros(raw.shape[1]).double()
     own = torch.zeros_like(mapped)
     for _ in range(steps):
@@ -100,10 +109,9 @@ def preconditioned_difference(x: Tensor, steps: int = 50) -> float:
 
 def _measured(x: Tensor, config: ScalesConfig) -> tuple[dict[str, float], Tensor]:
     """The numbers of one treatment, and the gaps of descent at rate 1/L from a fixed start."""
-    smoothness = least_squares_smoothness(x, config.bias)
-    hessian = second_moment(x, config.bias)
-    start = _start(hessian)
-    gaps = quadratic_gaps(hessian, start, 1 / smoothness.largest, STEPS)
+    places = torch.linalg.eigvalsh(second_moment(x, config.bias))
+    smoothness = Smoothness(float(places[-1]), max(float(places[0]), 0.0))
+    gaps = decayed(places, _owed(places), 1 / smoothness.largest, STEPS)
     numbers = {
         "factor": float(x.square().sum(1).mean().sqrt()),
         "largest": smoothness.largest,
@@ -114,11 +122,9 @@ def _measured(x: Tensor, config: ScalesConfig) -> tuple[dict[str, float], Tensor
     return numbers, gaps
 
 
-def _start(hessian: Tensor) -> Tensor:
+def _owed(places: Float[Tensor, " k"]) -> Float[Tensor, " k"]:
     """Every eigendirection owes the same share of the loss: none is favored."""
-    places, axes = torch.linalg.eigh(hessian)
-    lengths = torch.where(places > 1e-12 * places[-1], places.clamp(min=1e-300).rsqrt(), 0.0)
-    return axes @ lengths
+    return torch.where(places > 1e-12 * places[-1], 0.5, 0.0).to(places)
 
 
 def _curve(how: str, gaps: Tensor) -> pd.DataFrame:
@@ -130,13 +136,14 @@ def _curve(how: str, gaps: Tensor) -> pd.DataFrame:
 def _laws(name: str, seed: int) -> pd.DataFrame:
     """Curves over the scale, 1 at scale 1; the second moment itself goes as the square."""
     x = inputs(name, seed)
-    at_one = {
-        "smoothness": least_squares_smoothness(x, bias=False).largest,
-        "factor": float(x.square().sum(1).mean().sqrt()),
+    moments = torch.stack([second_moment(s * x, bias=False) for s in SCALES])
+    curves = {
+        "smoothness": torch.linalg.eigvalsh(moments)[:, -1],
+        "factor": moments.diagonal(dim1=1, dim2=2).sum(1).sqrt(),
     }
-    rows = []
-    for s in SCALES:
-        rows.append((s, "smoothness", least_squares_smoothness(s * x, False).largest))
-        rows.append((s, "factor", float((s * x).square().sum(1).mean().sqrt())))
-    table = pd.DataFrame(rows, columns=["scale", "curve", "value"])
-    return table.assign(value=table["value"] / table["curve"].map(at_one))
+    at_one = SCALES.index(1.0)
+    parts = [
+        pd.DataFrame({"scale": SCALES, "curve": curve, "value": (values / values[at_one]).numpy()})
+        for curve, values in curves.items()
+    ]
+    return pd.concat(parts, ignore_index=True)

@@ -4,6 +4,7 @@ Source: https://kexue.fm/archives/6992, section 2.1, eq. (8) and (9), and the co
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated
 
 import numpy as np
@@ -56,6 +57,7 @@ def _activations(reach: int) -> pd.DataFrame:
     return _curves("x", x.numpy(), parts, "slope")
 
 
+@lru_cache(maxsize=1)
 def _losses() -> pd.DataFrame:
     """Cross-entropy in p and behind a sigmoid, both of the label 1, and a squared error."""
     h = torch.linspace(-OUTPUTS, OUTPUTS, PLACES, dtype=torch.float64)
@@ -68,10 +70,15 @@ def _losses() -> pd.DataFrame:
 
 
 def _shares(config: SlopesConfig) -> pd.DataFrame:
-    parts = {name: np.array([nonlinear_share(name, std) for std in DEVIATIONS]) for name in SLOPES}
     here = {"std": [config.std], "share": [nonlinear_share(config.activation, config.std)]}
-    curves = _curves("std", np.array(DEVIATIONS), parts, "share")
-    return pd.concat([curves, pd.DataFrame({**here, "curve": "here"})], ignore_index=True)
+    return pd.concat([_by_deviation(), pd.DataFrame({**here, "curve": "here"})], ignore_index=True)
+
+
+@lru_cache(maxsize=1)
+def _by_deviation() -> pd.DataFrame:
+    """The curves of all activations, the same wherever the controls stand."""
+    parts = {name: np.array([nonlinear_share(name, std) for std in DEVIATIONS]) for name in SLOPES}
+    return _curves("std", np.array(DEVIATIONS), parts, "share")
 
 
 def _curves(x: str, places: np.ndarray, parts: dict[str, np.ndarray], y: str) -> pd.DataFrame:

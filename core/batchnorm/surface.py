@@ -17,12 +17,11 @@ from typing import Annotated
 import numpy as np
 import pandas as pd
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Generator, Tensor, nn
-from torch.func import functional_call, vmap
 
 from core import library
+from core.batchnorm import stacked
 from core.batchnorm.compare import SHIPPED, CompareConfig
 from core.batchnorm.training import TRAINING, TrainConfig, build, quiet, watched
 from core.knobs import Choice, Config, Range
@@ -31,7 +30,7 @@ from core.store import Tensors
 from core.training import Snapshot, Task
 
 GRID = 21
-AT_ONCE = 7  # networks of a row; more would take memory, not less time
+AT_ONCE = {"mlp": GRID, "cnn": 7}  # networks of a row; more convolutions would only take memory
 LOSSES = (1e-2, 1e2)  # of the colors and heights, the same for both networks
 PAIRS = {
     "0.1": ("none-0.1", "batch-0.1"), "0.3": ("none-0.3", "batch-0.3"),
@@ -134,7 +133,7 @@ def dear(config: SurfaceConfig | PairSurfaceConfig) -> list[GridConfig]:
     return [grid for grid in config.grids.values() if grid.net == "cnn"]
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=512)
 def losses(config: GridConfig) -> Float[np.ndarray, "b a"]:
     """Losses on the watched rows in training mode, second direction by first."""
     if config.net == "cnn":
@@ -147,9 +146,10 @@ def train_grid(config: GridConfig, state: Tensors | None = None) -> Iterator[Sna
     """One row of the grid after the other; the losses are what is kept."""
     trained(TRAINING, config.network)
     model = restored(config.network)
+    plane = _plane(model, config)
     rows = list(state["losses"]) if state else []
     for up in torch.linspace(-config.reach, config.reach, GRID)[len(rows) :]:
-        rows.append(_row(model, config, float(up)))
+        rows.append(_row(model, config, plane, float(up)))
         keep = partial(_kept, tuple(rows))
         yield Snapshot(len(rows), GRID, {"loss": float(rows[-1].max())}, keep, keep)
 
@@ -188,28 +188,32 @@ def _like_filters(weight: Tensor, generator: Generator) -> Tensor:
     return draws * scale.reshape(-1, *[1] * (weight.ndim - 1))
 
 
-@torch.no_grad()
-def _row(model: nn.Module, config: GridConfig, up: float) -> Float[Tensor, " a"]:
-    """Losses along the first direction, `up` along the second; what is no number is the most."""
-    x, y = watched(config)
+def _plane(model: nn.Module, config: GridConfig) -> list[tuple[str, Tensor, Tensor, Tensor]]:
+    """Of every parameter its name, where it is, and both directions."""
     generator = Generator().manual_seed(config.directions)
     first, second = (filter_direction(model, generator) for _ in range(2))
+    parts = zip(model.named_parameters(), first, second, strict=True)
+    return [(name, weight.detach(), one, two) for (name, weight), one, two in parts]
+
+
+@torch.no_grad()
+def _row(
+    model: nn.Sequential,
+    config: GridConfig,
+    plane: list[tuple[str, Tensor, Tensor, Tensor]],
+    up: float,
+) -> Float[Tensor, " a"]:
+    """Losses along the first direction, `up` along the second; what is no number is the most."""
+    x, y = watched(config)
     axis = torch.linspace(-config.reach, config.reach, GRID)
-    weights = {
-        name: weight + _broad(axis, weight) * one + up * two
-        for (name, weight), one, two in zip(model.named_parameters(), first, second, strict=True)
-    }
-
-    def loss(weights: Tensors) -> Tensor:
-        return F.cross_entropy(functional_call(model, dict(weights), (x,)), y)
-
+    found = []
     with quiet(model):
-        return vmap(loss, chunk_size=AT_ONCE)(weights).nan_to_num(LOSSES[1], LOSSES[1])
-
-
-def _broad(values: Float[Tensor, " a"], weight: Tensor) -> Tensor:
-    """One number a network, to meet [a, ...]."""
-    return values.reshape(-1, *[1] * weight.ndim)
+        for part in axis.split(AT_ONCE[config.net]):
+            weights = {
+                name: at + stacked.broad(part, at) * one + up * two for name, at, one, two in plane
+            }
+            found.append(stacked.losses(model, weights, x, y))
+    return torch.cat(found).nan_to_num(LOSSES[1], LOSSES[1])
 
 
 def _left(config: TrainConfig) -> bool:

@@ -5,6 +5,7 @@ Source: https://kexue.fm/archives/7725, the sections on code space, areas and re
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated
 
 import numpy as np
@@ -77,6 +78,12 @@ def codes(config: CodesConfig) -> Codes:
     """Code space and pictures of the chosen model; of the default VAE while that is untrained."""
     wanted = config.training
     training = wanted if library.has(TRAINING.key(wanted)) else VAEConfig()
+    return _seen(training, config.view)
+
+
+@lru_cache(maxsize=16)
+def _seen(training: VAEConfig, view: str) -> Codes:
+    """What is the same for all settings whose model is not trained."""
     net = model(training)
     areas = code_areas(net, training)
     farthest = max(3.0, float(areas[["x", "y"]].abs().to_numpy().max()))
@@ -85,7 +92,7 @@ def codes(config: CodesConfig) -> Codes:
     return Codes(
         areas=areas,
         union=union_excess(ellipses, cell),
-        pictures=decoded(net, training, config.view),
+        pictures=decoded(net, training, view),
         measures=measures(training),
         training=training,
         reach=(CELLS + 0.5) * cell,

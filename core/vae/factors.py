@@ -55,10 +55,10 @@ def factors(config: FactorsConfig) -> Factors:
     known = factor_values(some_images(config.model))
     before = disentanglement(config.model, 0)
     after = disentanglement(config.model, config.angle)
-    curve = [rotation_excess(stds, angle) for angle in ANGLES]
+    curve = excesses(config.model)
     return Factors(
         correlations=_correlations(means @ turn.T, known),
-        rotation=pd.DataFrame({"angle": list(ANGLES), "curve": "excess", "nats": curve}),
+        rotation=pd.DataFrame({"angle": curve.keys(), "curve": "excess", "nats": curve.values()}),
         table=read_off(config.model),
         scores=pd.DataFrame({"score": before.keys(), "trained": before.values(),
                              "turned": after.values()}),
@@ -88,7 +88,14 @@ def read_off(name: str) -> pd.DataFrame:
     return probes(some_images(name), widest_first(name)[0])
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=4)
+def excesses(name: str) -> dict[int, float]:
+    """What rotation costs a model's upright ellipses, by angle."""
+    stds = widest_first(name)[1]
+    return {angle: rotation_excess(stds, angle) for angle in ANGLES}
+
+
+@lru_cache(maxsize=128)
 def disentanglement(name: str, angle: int) -> dict[str, float]:
     """MIG, the two scores of DCI, and the total correlation in nats, of a model's turned codes.
 
@@ -140,8 +147,8 @@ def rotation_excess(stds: Float[Tensor, "n d"], angle: int | float) -> float:
     """
     if float(stds.max()) == 0:
         return math.nan
-    turn = rotation(angle, stds.shape[1]).double()
-    precision = turn @ torch.diag_embed(stds.double() ** -2) @ turn.T
+    turn = rotation(angle, 2).double()  # the other axes stay, and lose nothing
+    precision = turn @ torch.diag_embed(stds[:, :2].double() ** -2) @ turn.T
     return float(upright_excess(precision).mean())
 
 

@@ -9,6 +9,7 @@ for active units. Axes: ellipses n, draws m, latent dimensions d. Nats.
 """
 
 import math
+from collections.abc import Iterator
 
 import torch
 from jaxtyping import Float, Int
@@ -21,6 +22,7 @@ from core.vae.networks import LOG_STD, AutoEncoder, Posterior
 THRESHOLD = 0.01  # variance of the means above which a unit is active
 SHARP = math.exp(-LOG_STD)  # std that stands for a point where a density is needed
 DRAWS = 4000
+BLOCK = 128  # draws whose densities are numbers at the same time
 TWO_SIGMA = 1 - math.exp(-2)  # of a Gaussian in the plane, what lies within two deviations
 
 
@@ -60,8 +62,8 @@ def information(ellipses: Posterior, generator: Generator, count: int = DRAWS) -
     """I(x; z) = ln n - E H(i | z) in nats: from 0 to ln n."""
     ellipses = sharpened(ellipses)
     z, _ = draws(ellipses, count, generator)
-    shares = _log_densities(z, ellipses).log_softmax(1)
-    entropy = -(shares.exp() * shares).sum(1)
+    shares = [densities.log_softmax(1) for densities in _log_densities(z, ellipses)]
+    entropy = torch.cat([-(share.exp() * share).sum(1) for share in shares])
     most = math.log(len(ellipses.mean))
     return max(most - float(entropy.mean()), 0.0)  # 0: below it is only rounding
 
@@ -145,17 +147,23 @@ def _divergence(log_ratio: Float[Tensor, " m"]) -> float:
 
 
 def _log_mixture(z: Tensor, ellipses: Posterior) -> Float[Tensor, " m"]:
-    return _log_densities(z, ellipses).logsumexp(1) - math.log(len(ellipses.mean))
+    found = [densities.logsumexp(1) for densities in _log_densities(z, ellipses)]
+    return torch.cat(found) - math.log(len(ellipses.mean))
 
 
-def _log_densities(z: Tensor, ellipses: Posterior) -> Float[Tensor, "m n"]:
-    """log N(z_j; mu_i, L_i L_i'): with its square multiplied out, so that no array of draws times
-    ellipses times dimensions is made.
+def _log_densities(z: Tensor, ellipses: Posterior) -> Iterator[Float[Tensor, "m n"]]:
+    """log N(z_j; mu_i, L_i L_i') of some draws after others: what stays in the cache is fast.
+
+    The square is multiplied out, so that no array of draws times ellipses times dimensions is made.
     """
-    z, means, lower = z.double(), ellipses.mean.double(), ellipses.cholesky.double()
+    means, lower = ellipses.mean.double(), ellipses.cholesky.double()
     precision = torch.cholesky_inverse(lower)
     pulled = (precision @ means.unsqueeze(-1)).squeeze(-1)
-    pairs = (z.unsqueeze(-1) * z.unsqueeze(-2)).flatten(1)
-    square = pairs @ precision.flatten(1).T - 2 * z @ pulled.T + (means * pulled).sum(1)
+    constant = (means * pulled).sum(1)
+    factors = torch.cat([precision.flatten(1), -2 * pulled, constant[:, None]], 1).T.contiguous()
     volume = lower.diagonal(dim1=-2, dim2=-1).log().sum(1)
-    return -0.5 * square.clamp(min=0) - volume - 0.5 * z.shape[1] * math.log(2 * math.pi)
+    volume += 0.5 * z.shape[1] * math.log(2 * math.pi)
+    for some in z.double().split(BLOCK):
+        pairs = (some.unsqueeze(-1) * some.unsqueeze(-2)).flatten(1)
+        square = torch.cat([pairs, some, some.new_ones(len(some), 1)], 1) @ factors
+        yield square.clamp_(min=0).mul_(-0.5).sub_(volume)

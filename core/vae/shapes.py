@@ -5,6 +5,7 @@ Source: https://kexue.fm/archives/7725, the section on code space and the one fr
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated
 
 import numpy as np
@@ -45,13 +46,11 @@ class Shapes:
 def shapes(config: ShapesConfig) -> Shapes:
     """The chosen shape drawn, all four measured."""
     codes = {shape: sample_codes(shape, config.count, config.seed) for shape in SHAPES}
+    covered = {
+        shape: _share(_gaps(shape, config.count, config.seed), config.radius) for shape in SHAPES
+    }
     rows = [
-        (
-            shape,
-            participation_ratio(z),
-            float(z.norm(dim=1).min()),
-            covered_share(z, config.radius),
-        )
+        (shape, participation_ratio(z), float(z.norm(dim=1).min()), covered[shape])
         for shape, z in codes.items()
     ]
     chosen = codes[config.shape]
@@ -59,9 +58,9 @@ def shapes(config: ShapesConfig) -> Shapes:
     names = [""] * len(chosen)
     return Shapes(
         areas=ellipse_table(chosen, torch.diag_embed(widths), names, ["code"] * len(chosen)),
-        coverage=_coverage(codes, config.count),
+        coverage=_coverage(config.count, config.seed),
         table=pd.DataFrame(rows, columns=["shape", "dimensions", "center", "covered"]),
-        covered=covered_share(chosen, config.radius),
+        covered=covered[config.shape],
     )
 
 
@@ -79,10 +78,21 @@ def participation_ratio(codes: Float[Tensor, "n d"]) -> float:
 
 def covered_share(codes: Float[Tensor, "n 2"], radius: float) -> float:
     """Share of the disc of radius 2 that lies within `radius` of a code; points cover nothing."""
-    if radius <= 0:
-        return 0.0
-    near = torch.cdist(_disc_grid(), codes.float()).amin(1)
-    return float((near <= radius).double().mean())
+    return _share(_to_nearest(codes), radius)
+
+
+@lru_cache(maxsize=64)
+def _gaps(shape: str, count: int, seed: int) -> Float[Tensor, " m"]:
+    """From every place of the disc to the nearest code: whatever the radius is."""
+    return _to_nearest(sample_codes(shape, count, seed))
+
+
+def _to_nearest(codes: Float[Tensor, "n 2"], steps: int = 121) -> Float[Tensor, " m"]:
+    return torch.cdist(_disc_grid(steps), codes.float()).amin(1)
+
+
+def _share(gaps: Float[Tensor, " m"], radius: float) -> float:
+    return float((gaps <= radius).double().mean()) if radius > 0 else 0.0
 
 
 def covered_by_chance(count: int, radius: np.ndarray | float) -> np.ndarray:
@@ -112,15 +122,17 @@ def ellipse_table(
     )
 
 
-def _disc_grid(steps: int = 121) -> Float[Tensor, "m 2"]:
+def _disc_grid(steps: int) -> Float[Tensor, "m 2"]:
     line = torch.linspace(-SPREAD, SPREAD, steps)
     grid = torch.cartesian_prod(line, line)
     return grid[grid.norm(dim=1) <= SPREAD]
 
 
-def _coverage(codes: dict[str, Tensor], count: int) -> pd.DataFrame:
-    grid = _disc_grid(81)
-    near = {shape: torch.cdist(grid, z).amin(1).numpy() for shape, z in codes.items()}
+@lru_cache(maxsize=64)
+def _coverage(count: int, seed: int) -> pd.DataFrame:
+    near = {
+        shape: _to_nearest(sample_codes(shape, count, seed), steps=81).numpy() for shape in SHAPES
+    }
     curves = {
         shape: [float((gap <= r).mean()) if r else 0.0 for r in RADII]
         for shape, gap in near.items()

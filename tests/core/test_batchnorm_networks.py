@@ -105,6 +105,16 @@ def test_the_spectrum_s_mean_is_the_trace() -> None:
     assert float(places @ weights) == pytest.approx(mean, rel=0.25)
 
 
+@pytest.mark.parametrize("placement", ["before", "after"])
+@pytest.mark.parametrize("norm", ["none", "batch", "layer", "rms"])
+def test_rates_at_once_are_rates_one_by_one(norm: str, placement: str) -> None:
+    model, rates = net(norm, placement), [0.01, 0.1, 1.0]
+    table = core.landscape_along_gradient(model, F.cross_entropy, batch(), rates)
+    with quiet(model):
+        found = core.smoothness_along_gradient(model, batch(), rates)
+    assert found.tolist() == pytest.approx(table["effective_smoothness"].tolist(), rel=1e-4)
+
+
 def test_what_has_no_curvature_is_refused_or_zero() -> None:
     theta = torch.ones(2).requires_grad_()
     assert float(core.top_eigenvalues(lambda: 3 * theta.sum(), [theta])) == 0
@@ -510,7 +520,10 @@ def test_networks_at_once_are_networks_one_by_one(
     monkeypatch.setattr(surface_module, "GRID", 5)
     config = core.GridConfig(net=net, norm=norm, noise=0.5, reach=0.4)
     model, (x, y) = core.build(config, seeded()), core.watched(config)
-    row = surface_module._row(model, config, 0.2)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.add_(0.1 * torch.randn(weight.shape, generator=seeded(1)))  # gains, too
+    row = surface_module._row(model, config, surface_module._plane(model, config), 0.2)
     generator = seeded()
     first, second = (core.filter_direction(model, generator) for _ in range(2))
     with torch.no_grad(), quiet(model):

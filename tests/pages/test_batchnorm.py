@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from core import batchnorm as core
 from core import runs
-from core.batchnorm import training
+from core.batchnorm import data, training
 from tests.core.test_datasets import idx_bytes, put
 from tests.pages.app import charts, linked, make_again, table, text, widget
 
@@ -131,9 +131,9 @@ def garments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         labels = generator.integers(0, 10, count, dtype=np.uint8)
         put(tmp_path / f"fashion-mnist/{prefix}-images-idx3-ubyte.gz", idx_bytes(images))
         put(tmp_path / f"fashion-mnist/{prefix}-labels-idx1-ubyte.gz", idx_bytes(labels))
-    core.load.cache_clear()
+    data._load.cache_clear()
     yield tmp_path
-    core.load.cache_clear()
+    data._load.cache_clear()
 
 
 def test_fashion_mnist_is_taken_where_it_is(
