@@ -38,6 +38,8 @@ class Plan:
         """Up to where the sums of some rows are 0 as far as rounding can tell; None: never."""
         if self.rounding is None:
             return None
+        if self.rounding == 0:
+            return sums.new_zeros(())
         last = at.stop if self.causal else keys
         first = at.start + 1 if self.causal else keys
         seen = torch.linspace(first, last, at.stop - at.start, dtype=sums.dtype)
