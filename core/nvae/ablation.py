@@ -177,7 +177,7 @@ def _measured(config: NVAEConfig) -> dict[str, float]:
 def _looked_at(net: NVAE, seed: int) -> dict[str, float]:
     """On held-out images, and on what is drawn."""
     generator = torch.Generator().manual_seed(seed)
-    x = data.binarized(net.config, data.held_out(net.config.data), generator)
+    x = data.binarized(net.config, data.load(net.config.data, "test"), generator)
     noise = net.noise(len(x), generator)
     nll, kl = net(x, noise)
     flipped = x.clone()

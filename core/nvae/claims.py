@@ -85,7 +85,7 @@ def kl_by_groups(seed: int) -> Evidence:
     """
     config = NVAEConfig(seed=seed, posterior="absolute")
     net, generator = NVAE(config).eval(), torch.Generator().manual_seed(seed)
-    x = data.held_out("digits")[:1].expand(DRAWS, -1, -1, -1)
+    x = data.held_out("digits", 1).expand(DRAWS, -1, -1, -1)
     with torch.no_grad():
         found = net.decode(net.noise(DRAWS, generator), net.encode(x))
     closed = sum(part.flatten(1).sum(1) for part in found.kl)
@@ -274,7 +274,7 @@ def _distance(seed: int, passes: int) -> float:
     if passes:
         readjust_batchnorm(net, passes=passes, temperature=0.5, generator=_generator(seed + 1))
     drawn = net.sample(32, 0.5, _generator(seed))
-    return float(data.known(NAME).images.nearest(drawn)[0].mean())
+    return float(data.known(NAME, "train").images.nearest(drawn)[0].mean())
 
 
 def _generator(seed: int) -> torch.Generator:

@@ -8,12 +8,11 @@ Source: https://kexue.fm/archives/7574, on why the pictures of a VAE blur.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from typing import Annotated
 
 import pandas as pd
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from core import library
@@ -83,7 +82,7 @@ class Likelihoods:
 @torch.no_grad()
 def compare(config: CompareConfig) -> Compared:
     """The same seeds and the same held-out images through both models. Raises Absent."""
-    gray = _held_out(config.model, MEASURED)
+    gray = data.held_out(SHIPPED[config.model].data, MEASURED)
     kinds = _pair(config.model)
     drawn = {kind: _drawn(net, config.seed) for kind, net in kinds.items()}
     again = {kind: _again(net, gray, config.seed) for kind, net in kinds.items()}
@@ -125,7 +124,7 @@ def likelihoods(config: LikelihoodConfig) -> Likelihoods:
 def measure(config: LikelihoodConfig, state: Tensors | None = None) -> Iterator[Snapshot]:
     """-ELBO and -ln p of every image under both models, image by image; nats. Raises Absent."""
     nets = _pair(config.model)
-    gray = _held_out(config.model, config.images)
+    gray = data.held_out(SHIPPED[config.model].data, config.images)
     names = [f"{kind}.{part}" for kind in KINDS for part in ("elbo", "nll")]
     found = {name: state[name].tolist() if state else [] for name in names}
     for at in range(len(found[names[0]]), len(gray)):
@@ -179,13 +178,6 @@ def _training(name: str) -> pd.DataFrame:
         }
         for kind, meta in cards
     ])  # fmt: skip
-
-
-@lru_cache(maxsize=4)
-def _held_out(name: str, count: int) -> Float[Tensor, "n c h w"]:
-    """Held-out images, evenly spread."""
-    images = data.held_out(SHIPPED[name].data)
-    return images[torch.linspace(0, len(images) - 1, count).long()]
 
 
 def _drawn(net: Model, seed: int) -> Tensor:

@@ -22,10 +22,11 @@ def load(name: str, split: str = "train") -> Float[Tensor, "n c h w"]:
     return datasets.load(name, split).images
 
 
-@lru_cache(maxsize=4)
-def held_out(name: str) -> Float[Tensor, "n c h w"]:
-    """The images for testing; read-only, one object for everybody."""
-    return load(name, "test")
+@lru_cache(maxsize=16)
+def held_out(name: str, count: int) -> Float[Tensor, "n c h w"]:
+    """That many images for testing, evenly spread; read-only, one object for everybody."""
+    found = datasets.load(name, "test")
+    return found.chosen(torch.linspace(0, len(found.labels) - 1, count).long()).images
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Known:
 
 
 @lru_cache(maxsize=4)
-def known(name: str, split: str = "train") -> Known:
+def known(name: str, split: str) -> Known:
     """Half of a data set, to look for a character and for the nearest image.
 
     The first time this takes a second: the glyphs are unpacked.

@@ -54,7 +54,7 @@ def samples(config: SamplesConfig) -> Samples:
     rows, kinds = [drawn], ["sample"] * COUNT
     gaps = pd.DataFrame({"kind": [], "gap": []})
     if known:
-        gallery = data.known(SHIPPED[config.model].data).images
+        gallery = data.known(SHIPPED[config.model].data, "train").images
         gap, index = gallery.nearest(drawn)
         rows.append(gallery[index].view_as(drawn))
         kinds += ["nearest"] * COUNT
@@ -106,9 +106,8 @@ def pictures(name: str, noise: list[Tensor], temperature: float | tuple[float, .
 @lru_cache(maxsize=4)
 def held_out_gaps(name: str) -> Tensor:
     """Squared distances of held-out images to the nearest training image, summed over pixels."""
-    held_out = data.held_out(SHIPPED[name].data)
-    spread = torch.linspace(0, len(held_out) - 1, CONTROL).long()
-    return data.known(SHIPPED[name].data).images.nearest(held_out[spread])[0]
+    kind = SHIPPED[name].data
+    return data.known(kind, "train").images.nearest(data.held_out(kind, CONTROL))[0]
 
 
 def _gaps(found: dict[str, Tensor]) -> pd.DataFrame:

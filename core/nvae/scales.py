@@ -119,9 +119,7 @@ def group_table(net: NVAE, x: Tensor, generator: torch.Generator) -> pd.DataFram
 def _images(net: NVAE, generator: torch.Generator) -> Tensor:
     if not data.available(net.config.data):
         return torch.bernoulli(net.sample(IMAGES, 1.0, generator), generator=generator)
-    held_out = data.held_out(net.config.data)
-    spread = torch.linspace(0, len(held_out) - 1, IMAGES).long()
-    return data.binarized(net.config, held_out[spread], generator)
+    return data.binarized(net.config, data.held_out(net.config.data, IMAGES), generator)
 
 
 def along_training(config: ScalesConfig) -> pd.DataFrame:

@@ -92,7 +92,7 @@ def test_a_likelihood_goes_on_where_it_stopped_and_both_see_the_same_image(
     monkeypatch.setattr(compare, "model", lambda name: nvae)
     monkeypatch.setattr(compare, "plain", lambda name: plain)
     gray = torch.rand(10, 1, 8, 8, generator=generator())
-    monkeypatch.setattr(compare, "_held_out", lambda name, count: gray[:count])
+    monkeypatch.setattr(compare.data, "held_out", lambda name, count: gray[:count])
     config = core.LikelihoodConfig(images=10, draws="10")
     steps = list(compare.measure(config))
     resumed = list(compare.measure(config, steps[3].state()))[-1].weights()
@@ -112,7 +112,7 @@ def test_what_is_shipped_of_the_pair_adds_up() -> None:
     bits = rows["nll"]["nvae"] / 1024 / np.log(2)
     assert rows["bits"]["nvae"] == pytest.approx(bits)
     looks = core.compare(core.CompareConfig()).looks.set_index("kind")
-    data = compare._held_out("glyphs", compare.MEASURED)
+    data = compare.data.held_out("glyphs", compare.MEASURED)
     assert looks["samples"]["data"] == pytest.approx(float(sharpness(data[:, 0]).mean()))
     assert looks["error"]["data"] == 0
 
