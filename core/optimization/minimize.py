@@ -134,6 +134,18 @@ STEPS: dict[str, Callable[[_Step, Tensor], tuple[Tensor, int]]] = {
     "policy-gradient": _policy_gradient,
 }
 METHODS = (*STEPS, "cma-es")
+USED = {  # the settings, beside the budget and the radius, that decide where a method goes
+    "gradient": ("rate",),
+    "newton": (),
+    "first-order": ("rate",),
+    "box": ("rate",),
+    "ellipsoid": ("rate",),
+    "damped": ("rate",),
+    "mgs": ("rate", "alpha", "sigma", "samples"),
+    "evolution-strategies": ("rate", "sigma", "samples"),
+    "policy-gradient": ("rate", "sigma", "samples"),
+    "cma-es": ("sigma",),
+}
 FLATTEST = 1e-3  # curvature of the ellipsoid, as such and as a share of the steepest
 FAR = 1e6  # whoever is farther from the origin has left
 

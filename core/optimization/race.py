@@ -3,7 +3,7 @@
 Source: https://kexue.fm/archives/7521, the survey of methods in its last section.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated
 
@@ -21,7 +21,7 @@ from core.optimization.landscapes import (
     global_minimum,
     landscape,
 )
-from core.optimization.minimize import METHODS, MinimizeConfig, minimize
+from core.optimization.minimize import METHODS, USED, MinimizeConfig, minimize
 
 SEEDS = 5
 BUDGET = 200
@@ -31,6 +31,7 @@ FIELDS = {  # which methods are drawn; more than eight colors are not told apart
     "post": tuple(name for name in METHODS if name not in ("box", "ellipsoid", "damped")),
     "priors": (*PRIORS, "newton"),
 }
+FIELD_OF = {"rate": "log_rate", "alpha": "log_alpha", "sigma": "sigma", "samples": "samples"}
 GRID = np.arange(0, BUDGET + 1, 10)
 QUARTILES = (0.25, 0.5, 0.75)
 LEAST = 1e-8  # of what is drawn on the log axis
@@ -79,7 +80,7 @@ class Race:
 
 def race(config: RaceConfig) -> Race:
     """Raises BadFormula or Unusable, ValueErrors, where the landscape can't be walked."""
-    runs = {name: _runs(replace(config, shown=BUDGET, drawn="post"), name) for name in METHODS}
+    runs = {name: _runs(_as_seen_by(name, config), name) for name in METHODS}
     x, y, lowest = global_minimum(config.landscape, config.own)
     curves = {name: _over_the_grid(found) - lowest for name, found in runs.items()}
     rows = [_row(name, values, len(runs[name][0])) for name, values in curves.items()]
@@ -98,7 +99,13 @@ def race(config: RaceConfig) -> Race:
     )
 
 
-@lru_cache(maxsize=100)
+def _as_seen_by(method: str, config: RaceConfig) -> RaceConfig:
+    """All configs in which the method goes the same way are this one."""
+    fields = ["landscape", "formula", "x", "y", *(FIELD_OF[name] for name in USED[method])]
+    return RaceConfig(**{name: getattr(config, name) for name in fields})
+
+
+@lru_cache(maxsize=256)
 def _runs(config: RaceConfig, method: str) -> list[pd.DataFrame]:
     field = landscape(config.landscape, config.own)
     start = torch.tensor([config.x, config.y], dtype=torch.float64)

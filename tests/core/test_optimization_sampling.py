@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from core import optimization as core
+from core.optimization.minimize import USED
 from core.optimization.sampling import drawn, estimates
 
 F64 = torch.float64
@@ -223,6 +224,19 @@ def test_every_method_keeps_to_its_budget_and_finds_the_bowl_s_floor(method: str
         assert calls == table["evaluations"].iloc[-1] + len(table)
     again = core.minimize(BOWL, THETA, method, config)
     assert again.equals(table)
+
+
+@pytest.mark.parametrize("method", core.METHODS)
+def test_a_method_s_way_depends_on_the_settings_that_it_uses_and_on_no_other(method: str) -> None:
+    others: dict[str, Any] = {"rate": 0.03, "alpha": 0.5, "sigma": 0.7, "samples": 4}
+    config = core.MinimizeConfig(evaluations=60)
+    first = core.minimize(BOWL, THETA, method, config)
+    moved = {
+        name
+        for name, value in others.items()
+        if not core.minimize(BOWL, THETA, method, replace(config, **{name: value})).equals(first)
+    }
+    assert moved == set(USED[method])
 
 
 @pytest.mark.parametrize("method", SPENT)
