@@ -5,6 +5,7 @@ Source: https://kexue.fm/archives/7521, the role of alpha after eq. (2).
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated
 
 import numpy as np
@@ -61,7 +62,7 @@ def limits(config: LimitsConfig) -> Limits:
     """The density at alpha, and the mean update from alpha = 0.003 to 300."""
     loss = axis_loss(config.axis)
     theta = torch.tensor([config.theta], dtype=torch.float64)
-    means = [mean_update(loss, theta, float(alpha), config.ball) for alpha in ALPHAS]
+    means = _means(config.axis, config.theta, config.ball)
     slope = float(gradient(loss, theta))
     curves = {"mean": means, "slope": [-slope] * len(means), "zero": [0.0] * len(means)}
     return Limits(
@@ -78,6 +79,13 @@ def limits(config: LimitsConfig) -> Limits:
         hottest=means[-1],
         gradient=slope,
     )
+
+
+@lru_cache(maxsize=64)
+def _means(axis: str, theta: float, ball: float | None) -> list[float]:
+    """The mean update for every alpha."""
+    place = torch.tensor([theta], dtype=torch.float64)
+    return [mean_update(axis_loss(axis), place, float(alpha), ball) for alpha in ALPHAS]
 
 
 def axis_loss(name: str) -> Loss:
