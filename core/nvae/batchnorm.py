@@ -35,22 +35,34 @@ def readjust_batchnorm(
     if passes < 1:
         raise ValueError(f"passes is {passes}, but must be at least 1")
     old = running_statistics(model)
+    list(readjusted(model, passes, temperature, generator, batch))
+    return old
+
+
+def readjusted(
+    model: NVAE,
+    passes: int,
+    temperature: Temperature,
+    generator: Generator | None = None,
+    batch: int = BATCH,
+) -> Iterator[dict[str, Tensor]]:
+    """A copy of the statistics after each pass; the model has those of all, once it is through."""
     with _averaging(model):
         for _ in range(passes):
             model.sample(batch, temperature, generator)
-    return old
+            yield running_statistics(model)
 
 
 def running_statistics(model: nn.Module) -> dict[str, Tensor]:
     """A copy of every running mean and variance."""
-    found = model.state_dict().items()
+    found = model.named_buffers()
     return {name: value.clone() for name, value in found if name.endswith(STATISTICS)}
 
 
 @torch.no_grad()
 def put_back(model: nn.Module, statistics: dict[str, Tensor]) -> None:
     """Set running statistics to a copy made before."""
-    state = model.state_dict()
+    state = dict(model.named_buffers())
     for name, value in statistics.items():
         state[name].copy_(value)
 

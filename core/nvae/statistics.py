@@ -16,7 +16,7 @@ from torch import Tensor
 from core.images import sharpness
 from core.knobs import Choice, Config, Range
 from core.nvae import data
-from core.nvae.batchnorm import put_back, readjust_batchnorm, running_statistics
+from core.nvae.batchnorm import put_back, readjusted
 from core.nvae.models import MODELS, model
 from core.nvae.network import NVAE
 from core.nvae.outputs import mean_image
@@ -71,16 +71,11 @@ def statistics(config: StatisticsConfig) -> Statistics:
 
 def _readjusted(net: NVAE, noise: list[Tensor], config: StatisticsConfig) -> dict[int, Tensor]:
     """The draws under the mean statistics of the first 1, 2, ... batches."""
-    generator, batches, found = torch.Generator().manual_seed(config.seed + 500), [], {}
-    for passes in range(1, PASSES[-1] + 1):
-        readjust_batchnorm(net, passes=1, temperature=config.temperature, generator=generator)
-        batches.append(running_statistics(net))
-        if passes in PASSES:
-            means = {
-                name: torch.stack([one[name] for one in batches]).mean(0) for name in batches[0]
-            }
-            put_back(net, means)
-            found[passes] = _images(net, noise, config.temperature)
+    generator, found = torch.Generator().manual_seed(config.seed + 500), {}
+    means = list(readjusted(net, PASSES[-1], config.temperature, generator))
+    for passes in PASSES:
+        put_back(net, means[passes - 1])
+        found[passes] = _images(net, noise, config.temperature)
     return found
 
 
