@@ -100,6 +100,17 @@ def _flatten(table: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]
             yield key, str(value)
 
 
+def button_width(label: str, beside: int = 0) -> int:
+    """Pixels that a button with these words takes at most, and `beside` them an icon, a key.
+
+    A browser that has yet to fetch what draws a button gives it this place, and nothing jumps.
+    """
+    return round(FRAME + LETTER * cells(label) + beside)
+
+
+FRAME, LETTER = 28, 8.2  # pixels: a button's frame, a letter of a wide font
+
+
 def cells(text: str) -> int:
     """How many letters wide a text is: a Chinese character takes the room of two."""
     return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)

@@ -13,7 +13,7 @@ import streamlit as st
 
 from core.knobs import Choice, Config, Knob, Text, decimals
 from ui import address
-from ui.catalogue import LANGUAGES, cells, words
+from ui.catalogue import LANGUAGES, button_width, cells, words
 from ui.i18n import has, t
 
 # Letters that fit into a third of a page, into half of one or a phone; those that a button's frame
@@ -104,14 +104,17 @@ def _slider(label: str, name: str, knob: Knob) -> None:
 def presets(slug: str, panel_name: str, config: Config, states: Presets) -> None:
     """A button for each named state, and one that puts every control back."""
     for name, preset in states.items():
+        label = t(f"{slug}.{panel_name}.presets.{name}")
         st.button(
-            t(f"{slug}.{panel_name}.presets.{name}"),
+            label,
+            width=button_width(label),
             key=f"_preset.{slug}.{panel_name}.{name}",
             on_click=_go,
             args=(slug, panel_name, preset, config),
         )
     st.button(
         t("app.reset"),
+        width=button_width(t("app.reset")),
         key=f"_reset.{slug}.{panel_name}",
         icon=":material/restart_alt:",
         type="tertiary",

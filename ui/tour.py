@@ -14,7 +14,7 @@ import streamlit as st
 from core.claims import Verdict, shipped
 from core.knobs import Choice, Config, Range
 from ui import address, ledger
-from ui.catalogue import shows, stops
+from ui.catalogue import button_width, shows, stops
 from ui.i18n import t
 
 NOWHERE = "0"
@@ -124,8 +124,10 @@ def _next_surprise(slug: str) -> str:
 
 
 def _button(slug: str, word: str, icon: str, to: tuple[int, str]) -> None:
+    label = t(f"app.tour.{word}")
     st.button(
-        t(f"app.tour.{word}"),
+        label,
+        width=button_width(label, ICON_AND_KEY),
         icon=icon,
         key=f"_tour.{word}.{slug}",
         on_click=_go,
@@ -147,6 +149,7 @@ def _box(slug: str, said: str, way: dict[str, tuple[int, str]]) -> None:
                 st.rerun()
 
 
+ICON_AND_KEY = 46  # pixels
 SHORTCUTS = {"take": "T", "surprise": "S", "back": "B", "next": "N", "another": "N"}
 
 

@@ -70,6 +70,17 @@ def expect_language(page: Page, language: str) -> None:
     page.wait_for_function("code => document.documentElement.lang === code", arg=language)
 
 
+def broken_labels(page: Page) -> list[str]:
+    """Of buttons whose place is kept, the words that need a second line or run over."""
+    found: list[str] = page.evaluate(
+        """() => ["preset", "reset", "tour"]
+            .flatMap(kind => [...document.querySelectorAll(`[class*="st-key-_${kind}"] button`)])
+            .filter(it => it.offsetHeight > 50 || it.scrollWidth > it.clientWidth)
+            .map(it => it.innerText)"""
+    )
+    return found
+
+
 def dragged(page: Page) -> Locator:
     return page.locator(".drag input[type=range]")
 
@@ -372,6 +383,7 @@ def test_a_phone_needs_no_sideways_scroll(
     wide = page.get_by_test_id("stMain").evaluate("main => main.scrollWidth - main.clientWidth")
     assert wide <= 0
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert broken_labels(page) == []
 
 
 def test_the_keyboard_alone_reaches_and_moves_controls(server: Server, visit: Open) -> None:
