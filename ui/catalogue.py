@@ -105,10 +105,19 @@ def button_width(label: str, beside: int = 0) -> int:
 
     A browser that has yet to fetch what draws a button gives it this place, and nothing jumps.
     """
-    return round(FRAME + LETTER * cells(label) + beside)
+    return FRAME + beside + round(sum(map(_pixels, label)))
 
 
-FRAME, LETTER = 28, 8.2  # pixels: a button's frame, a letter of a wide font
+FRAME = 28  # pixels
+
+
+def _pixels(letter: str) -> float:
+    """At most, in the fonts that are wide."""
+    if east_asian_width(letter) in "WF":
+        return 14.0
+    if letter in "mwMW":
+        return 13.6
+    return 10.6 if letter.isupper() else 8.0
 
 
 def cells(text: str) -> int:

@@ -11,6 +11,7 @@ Computation of modified Bessel functions and their ratios, eq. (16).
 """
 
 import math
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -55,7 +56,7 @@ def bessel_ratio(order: int | float, kappa: Float[np.ndarray, "*b"]) -> Float[np
     kappa = np.asarray(kappa, dtype=np.float64)
     finite = kappa[np.isfinite(kappa)]
     largest = float(finite.max()) if finite.size else 0.0
-    terms = min(LONGEST, 64 + math.ceil(8 * math.sqrt(largest)))
+    terms = min(LONGEST, 8 + math.ceil(6 * math.sqrt(largest)))
     with np.errstate(divide="ignore", over="ignore"):
         inverse = 1 / kappa
         last = order + terms
@@ -99,24 +100,39 @@ def sample_ball(
     Bessel function is asked, so that draws can check the closed form.
     """
     dim, size = len(gradient), float(gradient.norm())
-    along = _along(radius * size / alpha, dim, count, generator)
+    uniform = torch.rand(count, generator=generator, dtype=torch.float64)
+    along = part_along(uniform, radius * size / alpha, dim)
     direction = gradient / size if size else torch.eye(dim, dtype=gradient.dtype)[0]
-    aside = torch.randn(count, dim, generator=generator, dtype=gradient.dtype)
-    aside = aside - (aside @ direction)[:, None] * direction
-    if dim > 1:
-        share = torch.rand(count, generator=generator, dtype=gradient.dtype) ** (1 / (dim - 1))
-        reach = share * (1 - along**2).clamp(min=0).sqrt()
-        aside = aside / aside.norm(dim=1, keepdim=True) * reach[:, None]
-    return radius * (along[:, None] * direction + aside)
+    aside = part_aside(direction, count, generator)
+    reach = (1 - along**2).clamp(min=0).sqrt()
+    return radius * (along[:, None] * direction + reach[:, None] * aside)
 
 
-def _along(kappa: float, dim: int, count: int, generator: torch.Generator | None) -> Tensor:
-    """By the inverse of the distribution function, on nodes that lie densest at both ends."""
-    angle = np.linspace(0, math.pi, 20_001)
-    s, sine = -np.cos(angle), np.sin(angle)
-    with np.errstate(divide="ignore"):
-        log_density = dim * np.log(sine) - kappa * s  # ds = sin(angle) d(angle)
+def part_along(uniform: Float[Tensor, " n"], kappa: float, dim: int) -> Float[Tensor, " n"]:
+    """s of uniform draws, by the inverse of the distribution function."""
+    s, log_sine = _nodes()
+    log_density = dim * log_sine - kappa * s  # ds = sin(angle) d(angle)
     density = np.exp(log_density - log_density.max())
     distribution = np.concatenate([[0.0], np.cumsum((density[1:] + density[:-1]) / 2)])
-    drawn = torch.rand(count, generator=generator, dtype=torch.float64).numpy()
-    return torch.as_tensor(np.interp(drawn * distribution[-1], distribution, s))
+    return torch.as_tensor(np.interp(uniform.numpy() * distribution[-1], distribution, s))
+
+
+def part_aside(
+    direction: Float[Tensor, " d"], count: int, generator: torch.Generator | None = None
+) -> Float[Tensor, "n d"]:
+    """Draws from the unit ball across g, as it is at s = 0; whatever kappa is, they are these."""
+    dim = len(direction)
+    aside = torch.randn(count, dim, generator=generator, dtype=direction.dtype)
+    aside -= (aside @ direction)[:, None] * direction
+    if dim > 1:
+        share = torch.rand(count, generator=generator, dtype=direction.dtype) ** (1 / (dim - 1))
+        aside *= (share / aside.norm(dim=1))[:, None]
+    return aside
+
+
+@lru_cache
+def _nodes() -> tuple[np.ndarray, np.ndarray]:
+    """s = -cos(angle), which lies densest at both ends, and ln sin(angle)."""
+    angle = np.linspace(0, math.pi, 20_001)
+    with np.errstate(divide="ignore"):
+        return -np.cos(angle), np.log(np.sin(angle))

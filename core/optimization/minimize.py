@@ -176,11 +176,11 @@ def minimize(
         else _walk(loss, surrogate or loss, start, STEPS[method], config)
     )
     used, places = zip(*walk, strict=True)
-    losses = evaluated(loss, torch.stack(places)).numpy()
+    way = torch.stack(places)
+    losses = evaluated(loss, way).numpy()
+    coordinates = {f"x{k}": column for k, column in enumerate(way.T.numpy())}
     best = np.minimum.accumulate(losses)
-    table = pd.DataFrame({"evaluations": used, "loss": losses, "best": best})
-    columns = torch.stack(places).T.numpy()
-    return table.assign(**{f"x{k}": column for k, column in enumerate(columns)})
+    return pd.DataFrame({"evaluations": used, "loss": losses, "best": best, **coordinates})
 
 
 def _walk(

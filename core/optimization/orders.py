@@ -14,13 +14,15 @@ from typing import Annotated, Any
 import numpy as np
 import pandas as pd
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from core.knobs import Choice, Config, Range
 from core.optimization.ball import (
     first_order_update,
     log_partition,
-    sample_ball,
+    part_along,
+    part_aside,
     shrinkage,
 )
 from core.optimization.priors import box_update, ellipsoid_update, gaussian_update
@@ -71,7 +73,7 @@ def first(config: FirstConfig) -> First:
         "closed": (KAPPAS, shrinkage(KAPPAS, dim)),
         "proportional": (KAPPAS, np.where(KAPPAS / (dim + 2) < 1.5, KAPPAS / (dim + 2), np.nan)),
         "clip": (KAPPAS, np.ones_like(KAPPAS)),
-        "sample": (some, [drawn_length(dim, float(k), config.seed)[0] for k in some]),
+        "sample": (some, [-float(_along(dim, k, config.seed).mean()) for k in some.tolist()]),
     }
     lengths = [
         pd.DataFrame({"kappa": x, "curve": name, "value": y}) for name, (x, y) in curves.items()
@@ -87,16 +89,30 @@ def first(config: FirstConfig) -> First:
     )
 
 
-@lru_cache(maxsize=1024)  # the curve and the table meet the same again when one control moves
 def drawn_length(dim: int, kappa: float, seed: int) -> tuple[float, float, float]:
     """Of a mean over draws: its part against g in radii, 2 standard errors, its cosine with g."""
+    along, aside = _along(dim, kappa, seed), _draws(dim, seed)[1]
+    length = -float(along.mean())
+    reach = (1 - along**2).clamp(min=0).sqrt().float()
+    across = float((reach @ aside).norm()) / DRAWS
+    return length, 2 * float(along.std()) / math.sqrt(DRAWS), -length / math.hypot(length, across)
+
+
+@lru_cache(maxsize=1024)  # the curve and the table meet the same again when one control moves
+def _along(dim: int, kappa: float, seed: int) -> Float[Tensor, " n"]:
+    return part_along(_draws(dim, seed)[0], kappa, dim)
+
+
+@lru_cache(maxsize=12)  # of two seeds
+def _draws(dim: int, seed: int) -> tuple[Float[Tensor, " n"], Float[Tensor, "n d"]]:
+    """What draws for every kappa share: numbers that their parts along g are of, and across g.
+
+    The latter in single precision, as many as they are.
+    """
     generator = torch.Generator().manual_seed(seed)
-    gradient = torch.zeros(dim, dtype=torch.float64)
-    gradient[0] = kappa
-    draws = sample_ball(gradient, 1.0, 1.0, DRAWS, generator)
-    mean = draws.mean(0)
-    error = 2 * float(draws[:, 0].std()) / math.sqrt(DRAWS)
-    return -float(mean[0]), error, float(mean[0] / mean.norm())
+    uniform = torch.rand(DRAWS, generator=generator, dtype=torch.float64)
+    direction = torch.eye(1, dim, dtype=torch.float64)[0]
+    return uniform, part_aside(direction, DRAWS, generator).float()
 
 
 def log_partition_slope(norm: float, radius: float, alpha: float, dim: int) -> float:
