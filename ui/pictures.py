@@ -93,4 +93,4 @@ def _picture(slug: str) -> dict[str, Any]:
         options["names"] = {code: code for code in table[options["series"]].unique()}
     figure = one.verb(table, **options)
     tables = {name: convert_anything_to_arrow_bytes(rows) for name, rows in figure.tables.items()}
-    return {**charts.bare(figure.spec, HEIGHT - 20), "datasets": tables}
+    return {**charts.bare(figure.spec, HEIGHT), "datasets": tables}
