@@ -42,7 +42,7 @@ class Grid:
 def grid(config: GridConfig) -> Grid:
     """The post's recipe on one grid. Raises NoConvergence where Powell's method stalls."""
     b = _found(config.step, config.start)
-    continuum = fit("tanh-cubic", target="cdf", criterion="minimax").coefficients["c"]
+    continuum = _continuum()
     return Grid(
         b=b,
         c=b / LINEAR,
@@ -64,6 +64,11 @@ def correct_digits(value: float, reference: float) -> int:
 def _found(step: str, start: str) -> float:
     """The recipe's b; the finest grid takes a quarter of a second, so each is searched once."""
     return post_fit(float(step), float(start))
+
+
+@lru_cache
+def _continuum() -> float:
+    return fit("tanh-cubic", target="cdf", criterion="minimax").coefficients["c"]
 
 
 def _digits(start: str, continuum: float) -> pd.DataFrame:

@@ -5,6 +5,7 @@ Source: https://kexue.fm/archives/7076, eq. (7)-(11) and the table of variances.
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated
 
 import numpy as np
@@ -63,8 +64,7 @@ class Angles:
 
 def angles(config: AnglesConfig) -> Angles:
     """Fresh samples at `dim` beside the law, and the post's table computed again."""
-    generator = torch.Generator().manual_seed(config.seed)
-    sample = sample_angles(config.dim, int(config.count), generator).numpy()
+    sample = _sample(config.dim, int(config.count), config.seed)
     away = sample - math.pi / 2
     return Angles(
         densities=_densities(config, sample),
@@ -78,6 +78,11 @@ def angles(config: AnglesConfig) -> Angles:
         mean_absolute_cosine=mean_absolute_cosine(config.dim),
         within_five_degrees=within(config.dim, math.radians(5)),
     )
+
+
+@lru_cache(maxsize=16)  # both views show the same
+def _sample(dim: int, count: int, seed: int) -> np.ndarray:
+    return sample_angles(dim, count, torch.Generator().manual_seed(seed)).numpy()
 
 
 def variance_table() -> pd.DataFrame:
@@ -137,6 +142,7 @@ def _curves(config: AnglesConfig, x: np.ndarray) -> dict[str, np.ndarray]:
     return curves | {"better": normal_density(theta, config.dim - 1) * per_degree}
 
 
+@lru_cache
 def _variances() -> pd.DataFrame:
     curves = {
         "exact": [dim * angle_variance(int(dim)) for dim in SIZES],

@@ -112,7 +112,7 @@ def meters(config: MetersConfig) -> Meters:
 
 def code(config: CodeConfig) -> Code:
     """The post's code with one seed, and what a hundred seeds give."""
-    values = np.array([post_code(config.n, seed)[1] for seed in range(RUNS)])
+    values = _printed(config.n)
     counts, edges = np.histogram(values, 16)
     return Code(
         runs=pd.DataFrame({"low": edges[:-1], "high": edges[1:], "count": counts}),
@@ -121,6 +121,12 @@ def code(config: CodeConfig) -> Code:
         mean=float(values.mean()),
         spread=float(values.std(ddof=1)),
     )
+
+
+@lru_cache(maxsize=64)
+def _printed(n: int) -> np.ndarray:
+    """What the code prints, seed by seed."""
+    return np.array([post_code(n, seed)[1] for seed in range(RUNS)])
 
 
 def sides(config: MetersConfig, size: int) -> tuple[int, int]:

@@ -14,6 +14,7 @@ program.
 
 import math
 from dataclasses import dataclass
+from functools import reduce
 
 import torch
 from jaxtyping import Float
@@ -66,12 +67,10 @@ def importance_update(
         raise ValueError(f"mixture is {mixture}, but must lie between 0 and 1")
     proposals = propose(guide, sigma, samples, mixture, generator)
     log_q = log_proposal(proposals, guide, sigma, mixture)
-    return weighted(proposals, _log_target(loss, theta + proposals, alpha) - log_q)
+    return weighted(proposals, log_target(loss, theta + proposals, alpha) - log_q)
 
 
-def _log_target(
-    loss: Loss, points: Float[Tensor, "n d"], alpha: int | float
-) -> Float[Tensor, " n"]:
+def log_target(loss: Loss, points: Float[Tensor, "n d"], alpha: int | float) -> Float[Tensor, " n"]:
     """-l/alpha up to a constant: 0 where the loss is least, so that not all weights underflow.
 
     Raises Unusable if the loss is +inf everywhere.
@@ -92,7 +91,18 @@ def propose(
     """Draws from the mixture; each one's center is drawn, too."""
     coin = torch.rand(samples, generator=generator)
     noise = torch.randn(samples, len(guide), generator=generator, dtype=guide.dtype)
-    return sigma * noise + torch.where((coin < mixture)[:, None], 0.0, guide)
+    return placed(coin, noise, guide, sigma, mixture)
+
+
+def placed(
+    coin: Float[Tensor, " n"],
+    noise: Float[Tensor, "n d"],
+    guide: Float[Tensor, " d"],
+    sigma: int | float,
+    mixture: int | float,
+) -> Float[Tensor, "n d"]:
+    """Standard normal noise around one of the two centers, as the coin on [0, 1) says."""
+    return sigma * noise + (coin >= mixture)[:, None] * guide
 
 
 def log_proposal(
@@ -107,12 +117,13 @@ def log_proposal(
         for share, center in ((mixture, torch.zeros_like(guide)), (1 - mixture, guide))
         if share > 0
     ]
-    return torch.logsumexp(torch.stack(logs), 0)
+    return reduce(torch.logaddexp, logs)
 
 
 def log_normal(gap: Float[Tensor, "*b d"], sigma: int | float) -> Float[Tensor, "*b"]:
     """ln N(gap; 0, sigma^2 I)."""
-    square = (gap.to(torch.float64) / sigma).square().sum(-1)
+    ones = gap.new_ones(gap.shape[-1], dtype=torch.float64)
+    square = (gap.to(torch.float64) / sigma).square() @ ones  # a sum of few is slow by itself
     return -square / 2 - gap.shape[-1] * math.log(sigma * math.sqrt(2 * math.pi))
 
 
@@ -152,7 +163,7 @@ def mgs_update(
     guided = (torch.arange(samples) % 2 == 0)[:, None]
     draws = torch.randn(samples, len(theta), generator=generator, dtype=theta.dtype)
     proposals = noise * draws + torch.where(guided, -gradient, 0.0)
-    log_weights = _log_target(loss, theta + proposals, alpha)
+    log_weights = log_target(loss, theta + proposals, alpha)
     if density != "none":
         scale = noise if density == "honest" else torch.ones_like(noise)
         log_weights = log_weights - _log_half_and_half(proposals, -gradient, scale)
@@ -163,4 +174,4 @@ def _log_half_and_half(updates: Tensor, guide: Tensor, scale: Tensor) -> Tensor:
     """ln of the mixture of two normals without its constant, the same for all draws."""
     scale = scale.clamp(min=torch.finfo(scale.dtype).tiny)
     logs = [log_normal((updates - center) / scale, 1.0) for center in (0.0, guide)]
-    return torch.logsumexp(torch.stack(logs), 0)
+    return torch.logaddexp(*logs)

@@ -8,6 +8,7 @@ Sources: https://kexue.fm/archives/7521, eq. (14)-(19); Welleck & Cho 2020 (arXi
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated
 
 import numpy as np
@@ -123,7 +124,12 @@ def metric(config: MetricConfig) -> Metric:
 
 def shipped_metric(config: MetricConfig) -> Metric:
     """What ships of the same metric and start, while a setting is not trained."""
-    return metric(MetricConfig(config.metric, config.start))
+    return _shipped(config.metric, config.start)
+
+
+@lru_cache
+def _shipped(name: str, start: str) -> Metric:
+    return metric(MetricConfig(name, start))
 
 
 def runs_of(config: MetricConfig) -> dict[str, np.ndarray]:

@@ -73,7 +73,7 @@ def first(config: FirstConfig) -> First:
         "closed": (KAPPAS, shrinkage(KAPPAS, dim)),
         "proportional": (KAPPAS, np.where(KAPPAS / (dim + 2) < 1.5, KAPPAS / (dim + 2), np.nan)),
         "clip": (KAPPAS, np.ones_like(KAPPAS)),
-        "sample": (some, [-float(_along(dim, k, config.seed).mean()) for k in some.tolist()]),
+        "sample": (some, [drawn_length(dim, float(k), config.seed)[0] for k in some]),
     }
     lengths = [
         pd.DataFrame({"kappa": x, "curve": name, "value": y}) for name, (x, y) in curves.items()
@@ -89,30 +89,24 @@ def first(config: FirstConfig) -> First:
     )
 
 
+@lru_cache(maxsize=1024)  # the curve and the table meet the same again when one control moves
 def drawn_length(dim: int, kappa: float, seed: int) -> tuple[float, float, float]:
     """Of a mean over draws: its part against g in radii, 2 standard errors, its cosine with g."""
-    along, aside = _along(dim, kappa, seed), _draws(dim, seed)[1]
-    length = -float(along.mean())
-    reach = (1 - along**2).clamp(min=0).sqrt().float()
-    across = float((reach @ aside).norm()) / DRAWS
+    uniform, aside = _draws(dim, seed)
+    along = part_along(uniform, kappa, dim)
+    reach = (1 - along**2).clamp(min=0).sqrt()
+    length, across = -float(along.mean()), float((reach @ aside).norm()) / DRAWS
     return length, 2 * float(along.std()) / math.sqrt(DRAWS), -length / math.hypot(length, across)
 
 
-@lru_cache(maxsize=1024)  # the curve and the table meet the same again when one control moves
-def _along(dim: int, kappa: float, seed: int) -> Float[Tensor, " n"]:
-    return part_along(_draws(dim, seed)[0], kappa, dim)
-
-
-@lru_cache(maxsize=12)  # of two seeds
+@lru_cache(maxsize=6)  # the table's dimensions for one seed: 9 MB
 def _draws(dim: int, seed: int) -> tuple[Float[Tensor, " n"], Float[Tensor, "n d"]]:
-    """What draws for every kappa share: numbers that their parts along g are of, and across g.
-
-    The latter in single precision, as many as they are.
-    """
+    """What draws for every kappa have in common: their place in the distribution of the part along
+    g, and their part across it."""
     generator = torch.Generator().manual_seed(seed)
     uniform = torch.rand(DRAWS, generator=generator, dtype=torch.float64)
     direction = torch.eye(1, dim, dtype=torch.float64)[0]
-    return uniform, part_aside(direction, DRAWS, generator).float()
+    return uniform, part_aside(direction, DRAWS, generator)
 
 
 def log_partition_slope(norm: float, radius: float, alpha: float, dim: int) -> float:

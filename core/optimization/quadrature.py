@@ -10,7 +10,7 @@ Source: https://kexue.fm/archives/7521, eq. (1)-(2).
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import torch
@@ -88,6 +88,11 @@ class _Space:
     def polar(self) -> bool:
         return self.radius is not None and len(self.theta) == 2
 
+    @cached_property
+    def start(self) -> Tensor:
+        """The loss at theta; 0 where that is not finite."""
+        return evaluated(self.loss, self.theta).nan_to_num(posinf=0.0)
+
     def whole(self) -> Box:
         """All of the ball."""
         assert self.radius is not None
@@ -114,10 +119,7 @@ class _Space:
             axes, jacobian = (distance * angle.cos(), distance * angle.sin()), distance.log()
         update = torch.stack(tuple(axes), dim=-1)
         values = evaluated(self.loss, self.theta + update)
-        start = evaluated(self.loss, self.theta)
-        if not bool(torch.isfinite(start)):
-            start = torch.zeros_like(start)
-        return update, (start - values) / self.alpha + jacobian
+        return update, (self.start - values) / self.alpha + jacobian
 
     def moments(self, box: Box) -> "_Moments":
         places, weights = self.nodes(box)

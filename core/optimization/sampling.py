@@ -21,6 +21,9 @@ from core.optimization.importance import (
     DENSITIES,
     Update,
     importance_update,
+    log_proposal,
+    log_target,
+    placed,
 )
 from core.optimization.landscapes import gradient, landscape
 from core.optimization.quadrature import expected_update
@@ -67,6 +70,7 @@ class Sampling:
     heaviest: float  # weight
 
 
+@lru_cache
 def guide(angle: int) -> Tensor:
     """Minus the surrogate's gradient at THETA, at the rate, turned."""
     down = -RATE * gradient(landscape("stairs").surrogate, THETA)
@@ -143,11 +147,21 @@ class Estimates:
 
 def estimates(config: SamplingConfig, samples: int, mixture: float, trials: int) -> Estimates:
     """`trials` self-normalized estimates of `samples` draws each, cut from one long draw."""
-    together = drawn(config, samples * trials, mixture, config.seed + 1)
-    weights = torch.softmax(together.log_weights.view(trials, samples), 1)
-    proposals = together.proposals.view(trials, samples, 2)
-    deltas = (weights[..., None] * proposals).sum(1)
+    center = guide(config.angle)
+    proposals = placed(*_noise(samples * trials, config.seed + 1), center, config.sigma, mixture)
+    log_p = log_target(landscape("stairs").loss, THETA + proposals, config.alpha)
+    log_q = log_proposal(proposals, center, config.sigma, mixture)
+    weights = torch.softmax((log_p - log_q).view(trials, samples), 1)
+    deltas = (weights[:, None] @ proposals.view(trials, samples, 2))[:, 0]
     return Estimates(deltas, 1 / weights.square().sum(1))
+
+
+@lru_cache(maxsize=8)  # the counts of one seed: 4 MB
+def _noise(count: int, seed: int) -> tuple[Tensor, Tensor]:
+    """What `propose` draws: coins [count] and noise [count, 2]."""
+    generator = torch.Generator().manual_seed(seed)
+    coin = torch.rand(count, generator=generator)
+    return coin, torch.randn(count, 2, generator=generator, dtype=THETA.dtype)
 
 
 def _proposals(found: Update, exact: Tensor, center: Tensor) -> pd.DataFrame:
@@ -189,18 +203,18 @@ SETS = 400  # of candidates, in every dimension
 
 def dimension(config: DimensionConfig) -> Dimension:
     """Over the dimension, with noise of the size of the gradient's entries, as in the program."""
-    rows = [
-        (dim, name, *mgs_weights(dim, int(config.samples), config.norm, name, config.seed))
+    found = {
+        (dim, name): mgs_weights(dim, int(config.samples), config.norm, name, config.seed)
         for dim in DIMS
         for name in DENSITIES[:2]
-    ]
-    table = pd.DataFrame(rows, columns=["dim", "curve", "size", "range"])
-    at = table[table["dim"] == 1000].set_index("curve")["size"]
+    }
+    dims, names = zip(*found, strict=True)
+    sizes, ranges = zip(*found.values(), strict=True)
     return Dimension(
-        sizes=table[["dim", "curve", "size"]].rename(columns={"size": "value"}),
-        ranges=table[["dim", "curve", "range"]].rename(columns={"range": "value"}),
-        honest=float(at["honest"]),
-        unit=float(at["unit"]),
+        sizes=pd.DataFrame({"dim": dims, "curve": names, "value": sizes}),
+        ranges=pd.DataFrame({"dim": dims, "curve": names, "value": ranges}),
+        honest=found[1000, "honest"][0],
+        unit=found[1000, "unit"][0],
     )
 
 
@@ -214,12 +228,10 @@ def mgs_weights(
     dimensions cost no more than two. |g|/d <= mean|g| <= |g|/sqrt(d); a Gaussian gradient's is
     taken, sqrt(2/(pi d)) |g|.
     """
-    generator = np.random.default_rng(seed)
     noise = norm * math.sqrt(2 / (math.pi * dim))
-    shape = (SETS, samples)
-    along = noise * generator.standard_normal(shape)
-    aside = noise**2 * (generator.chisquare(dim - 1, shape) if dim > 1 else 0.0)
-    along = along + norm * (np.arange(samples) % 2 == 0)  # measured along minus the gradient
+    normal, square = _two_numbers(dim, samples, seed)
+    along = noise * normal + norm * (np.arange(samples) % 2 == 0)  # measured along minus g
+    aside = noise**2 * square
     scale = noise if density == "honest" else 1.0
     logs = [-((along - center) ** 2 + aside) / (2 * scale**2) for center in (0.0, norm)]
     log_q = np.logaddexp(*logs)
@@ -227,3 +239,11 @@ def mgs_weights(
     weights /= weights.sum(1, keepdims=True)
     sizes = 1 / (weights**2).sum(1)
     return float(sizes.mean()), float(np.ptp(log_q, axis=1).mean())
+
+
+@lru_cache(maxsize=len(DIMS))  # of one number of candidates: 6 MB at most
+def _two_numbers(dim: int, samples: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of standard normal draws [sets, samples]: one coordinate, the squared length of the rest."""
+    generator, shape = np.random.default_rng(seed), (SETS, samples)
+    normal = generator.standard_normal(shape)
+    return normal, generator.chisquare(dim - 1, shape) if dim > 1 else np.zeros(shape)

@@ -42,19 +42,18 @@ class Bounds:
     table: pd.DataFrame  # bound, holds: in how many pairs, ratio: mean of bound / distance
     pairs: int
     broken: int  # pairs with a bound on the wrong side
-    factor: float  # mean of WMD / what the post's code returns
+    factor: float  # WMD / what the post's code returns: of the first pair, as of every other
     root: float  # √d
 
 
 def bounds(config: BoundsConfig) -> Bounds:
     """Every pair's distance and bounds."""
     pairs = _sentences() if config.source == "sentences" else _random(config)
-    exact, limits = LIMITS[config.distance]
-    distances = np.array([exact(x, y) for x, y in pairs])
-    found = {name: np.array([limit(x, y) for x, y in pairs]) for name, limit in limits.items()}
+    measured = [MEASURED[config.distance](x, y) for x, y in pairs]
+    found = {name: np.array([one[name] for one in measured]) for name in measured[0]}
+    distances = found.pop("exact")
     apart = distances > ROUNDING  # equal texts have no ratio
     wrong = {name: _wrong(name, values, distances) for name, values in found.items()}
-    factors = [wmd(x, y) / code_wmd(x, y) for x, y in pairs]
     return Bounds(
         points=_points(distances, found),
         table=pd.DataFrame(
@@ -66,7 +65,7 @@ def bounds(config: BoundsConfig) -> Bounds:
         ),
         pairs=len(pairs),
         broken=int(np.logical_or.reduce(list(wrong.values())).sum()),
-        factor=float(np.mean(factors)),
+        factor=wmd(*pairs[0]) / code_wmd(*pairs[0]),
         root=math.sqrt(pairs[0][0].shape[1]),
     )
 
@@ -76,26 +75,27 @@ def code_wmd(x: np.ndarray, y: np.ndarray) -> float:
     return wmd(x, y) / math.sqrt(x.shape[1])
 
 
-Limit = Callable[[np.ndarray, np.ndarray], float]
+def _wmd(x: np.ndarray, y: np.ndarray) -> dict[str, float]:
+    _, upper = wmd_bounds(x, y)
+    return {"exact": wmd(x, y), "wcd": wcd(x, y), "rwmd": rwmd(x, y), "wmd-upper": upper}
+
+
+def _code(x: np.ndarray, y: np.ndarray) -> dict[str, float]:
+    centroids, root = wcd(x, y), math.sqrt(x.shape[1])
+    return {"exact": code_wmd(x, y), "wcd": centroids, "wcd-root": centroids / root}
+
+
+def _wrd(x: np.ndarray, y: np.ndarray) -> dict[str, float]:
+    lower, upper = wrd_bounds(x, y)
+    return {
+        "exact": wrd(x, y), "wrd-lower": lower, "wrd-no-half": 2 * lower, "wrd-upper": upper,
+    }  # fmt: skip
+
+
 # For each distance: the exact one, and its bounds. Upper bounds have "upper" in their name.
-LIMITS: dict[str, tuple[Limit, dict[str, Limit]]] = {
-    "wmd": (
-        wmd,
-        {"wcd": wcd, "rwmd": rwmd, "wmd-upper": lambda x, y: wmd_bounds(x, y)[1]},
-    ),
-    "code": (
-        code_wmd,
-        {"wcd": wcd, "wcd-root": lambda x, y: wcd(x, y) / math.sqrt(x.shape[1])},
-    ),
-    "wrd": (
-        wrd,
-        {
-            "wrd-lower": lambda x, y: wrd_bounds(x, y)[0],
-            "wrd-no-half": lambda x, y: 2 * wrd_bounds(x, y)[0],
-            "wrd-upper": lambda x, y: wrd_bounds(x, y)[1],
-        },
-    ),
-}
+MEASURED: dict[str, Callable[[np.ndarray, np.ndarray], dict[str, float]]] = {
+    "wmd": _wmd, "code": _code, "wrd": _wrd,
+}  # fmt: skip
 
 
 def _wrong(name: str, values: np.ndarray, distances: np.ndarray) -> np.ndarray:
@@ -125,5 +125,6 @@ def _sentences() -> list[Pair]:
 def _points(distances: np.ndarray, found: dict[str, np.ndarray]) -> pd.DataFrame:
     span = np.array([distances.min(), distances.max()])
     curves = {"diagonal": (span, span), **{k: (distances, v) for k, v in found.items()}}
-    tables = [pd.DataFrame({"x": x, "curve": k, "value": v}) for k, (x, v) in curves.items()]
-    return pd.concat(tables, ignore_index=True)
+    x, values = (np.concatenate(column) for column in zip(*curves.values(), strict=True))
+    names = np.repeat(list(curves), [len(place) for place, _ in curves.values()])
+    return pd.DataFrame({"x": x, "curve": names, "value": values})

@@ -117,10 +117,10 @@ class Embedded:
 
 def embedded(config: CorpusConfig, centered: bool) -> Embedded:
     """The texts' vectors; they are embedded here and now, if they never were."""
-    return _embedded(CORPUS.key(config), config, centered)
+    kept = _own if config.texts else _ours
+    return kept(CORPUS.key(config), config, centered)
 
 
-@lru_cache(maxsize=2)  # with its indexes, a corpus of 100 000 texts takes up to 2 GB
 def _embedded(key: str, config: CorpusConfig, centered: bool) -> Embedded:
     """The key keeps apart what a folder held before and holds now."""
     artefact = trained(CORPUS, config)
@@ -136,6 +136,10 @@ def _embedded(key: str, config: CorpusConfig, centered: bool) -> Embedded:
         seconds=artefact.meta["seconds"],
         unknown=artefact.meta["metrics"]["unknown"],
     )
+
+
+_own = lru_cache(maxsize=2)(_embedded)  # 100 000 texts take up to 2 GB, with their indexes
+_ours = lru_cache(maxsize=4)(_embedded)  # some MB each: both kinds of vectors, centered or not
 
 
 def digest_of_encoder(name: str) -> str:

@@ -16,6 +16,7 @@ import pandas as pd
 from scipy.stats import spearmanr
 
 from core.knobs import Choice, Config
+from core.similarity.ranks import counts_of, resampled_spearman
 from core.similarity.reading import FOLDER
 from core.similarity.words import STOP
 from core.tables import load_table
@@ -100,7 +101,7 @@ def _interval(rarity: np.ndarray, norm: np.ndarray) -> tuple[float, float]:
     """What 95 % of resampled vocabularies give."""
     generator = np.random.default_rng(0)
     drawn = generator.integers(0, len(norm), (RESAMPLES, len(norm)))
-    found = [float(spearmanr(rarity[row], norm[row]).statistic) for row in drawn]
+    found = resampled_spearman(norm[:, None], rarity, counts_of(drawn, len(norm)))
     low, high = np.quantile(found, [0.025, 0.975])
     return float(low), float(high)
 

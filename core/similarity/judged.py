@@ -26,6 +26,7 @@ from core.knobs import Choice, Config, Range, Text
 from core.runs import trained
 from core.similarity.embedding import digest_of_encoder
 from core.similarity.measures import MEASURES, Sight
+from core.similarity.ranks import counts_of, resampled_spearman
 from core.similarity.reading import Source, source
 from core.store import Tensors
 from core.training import Snapshot, Task
@@ -158,18 +159,6 @@ def draws(groups: Sequence[str], count: int, seed: int) -> Int64[np.ndarray, "co
     return members[generator.integers(0, len(members), (count, len(members)))].reshape(count, -1)
 
 
-def spearman(
-    scores: Float64[np.ndarray, "*draws pairs measures"],
-    grades: Float64[np.ndarray, "*draws pairs"],
-) -> Float64[np.ndarray, "*draws measures"]:
-    """The rank correlation of every measure with the grades; 0 if it tells no two pairs apart."""
-    ranks, target = rankdata(scores, axis=-2), rankdata(grades, axis=-1)[..., None]
-    ranks, target = ranks - ranks.mean(-2, keepdims=True), target - target.mean(-2, keepdims=True)
-    sizes = np.sqrt((ranks**2).sum(axis=-2) * (target**2).sum(axis=-2))
-    products: np.ndarray = (ranks * target).sum(axis=-2)
-    return np.divide(products, sizes, out=np.zeros_like(products), where=sizes > 0)
-
-
 def _is_asked(pair: JudgedPair, languages: str) -> bool:
     across = {"en-zh", "zh-en"}
     return languages in ("all", pair.languages) or (
@@ -183,11 +172,12 @@ def _correlations(
     """Spearman's correlation, and the interval that 95 % of the draws of groups fall into."""
     grades = np.array([float(pair.grade) for pair in pairs])
     rows = draws([pair.group for pair in pairs], DRAWS, seed)
-    drawn = spearman(scores[rows], grades[rows])
+    (value,) = resampled_spearman(
+        scores, grades, counts_of(np.arange(len(pairs))[None], len(pairs))
+    )
+    drawn = resampled_spearman(scores, grades, counts_of(rows, len(pairs)))
     low, high = np.quantile(drawn, [(1 - SHARE) / 2, (1 + SHARE) / 2], axis=0)
-    table = {
-        "measure": list(MEASURES), "value": spearman(scores, grades), "low": low, "high": high,
-    }  # fmt: skip
+    table = {"measure": list(MEASURES), "value": value, "low": low, "high": high}
     return pd.DataFrame(table).sort_values("value", ascending=False, ignore_index=True)
 
 

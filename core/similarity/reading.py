@@ -198,15 +198,20 @@ def every_layer(model: TokenEncoder) -> Iterable[Layer]:
     return [Layer(contextual=False), *(Layer(depth=depth) for depth in depths)]
 
 
+@lru_cache(maxsize=32)  # a text stays while its words' masses or costs are changed
 def _encoded(text: str, model: TokenEncoder, layer: Layer) -> Reading:
     depth = min(layer.depth, model.layers)
     try:
         found = model.encode(text, layer=depth, contextual=layer.contextual)
     except ValueError as error:  # characters that leave no token
         raise BadText("empty", text[:40]) from error
-    vectors = found.vectors.astype(np.float64)
-    whole = model.sentence(text).astype(np.float64)
+    vectors, whole = found.vectors.astype(np.float64), _sentence(text, model)
     return Reading(found.tokens, vectors, found.known, found.begins, found.truncated, whole)
+
+
+@lru_cache(maxsize=32)
+def _sentence(text: str, model: TokenEncoder) -> Float64[np.ndarray, " d"]:
+    return model.sentence(text).astype(np.float64)
 
 
 def _shipped(text: str, layer: Layer) -> Reading | None:

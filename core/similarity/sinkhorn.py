@@ -53,13 +53,20 @@ class _State:
 def sinkhorn(p: P, q: Q, cost: Matrix, epsilon: float, limit: int) -> tuple[Matrix, int]:
     """Sinkhorn's method as published: the plan after it converged, and after how many sweeps.
 
-    It gives up after `limit` sweeps, with the plan that it has reached.
+    It gives up after `limit` sweeps, with the plan that it has reached. Potentials are in units of
+    epsilon; the sums that the next fit of the rows divides by tell what the rows miss now.
     """
     problem, place, total = _compact(p, q, cost)
-    state, sweeps = _state(problem, np.zeros(len(problem.p)), epsilon), 0
-    while state.violation > TOLERANCE and sweeps < limit:
-        state, sweeps = _swept(problem, state, epsilon), sweeps + 1
-    return _expanded(state.plan, place, total, cost.shape), sweeps
+    log_p, log_q, exponents = np.log(problem.p), np.log(problem.q), -problem.cost / epsilon
+    f, sweeps = np.zeros(len(problem.p)), 0
+    while True:
+        g = log_q - _log_sum(f[:, None] + exponents, 0)
+        log_rows = _log_sum(exponents + g, 1)
+        violation = np.abs(problem.p - np.exp(f + log_rows)).sum()
+        if not violation > TOLERANCE or sweeps >= limit:
+            plan = np.exp(f[:, None] + exponents + g)
+            return _expanded(plan, place, total, cost.shape), sweeps
+        f, sweeps = log_p - log_rows, sweeps + 1
 
 
 def entropic(p: P, q: Q, cost: Matrix, epsilon: float) -> tuple[Matrix, int]:

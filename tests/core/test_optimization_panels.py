@@ -28,6 +28,14 @@ def test_a_density_s_mean_stays_in_its_ball(config: core.DensityConfig) -> None:
     assert math.isnan(result.cosine) or abs(result.cosine) <= 1 + 1e-9
 
 
+@pytest.mark.parametrize("kind", ["rosenbrock", "stairs", "saddle", "noisy"])
+def test_a_hessian_from_copies_of_theta_is_that_of_one_row_after_the_other(kind: str) -> None:
+    loss, theta = core.landscape(kind).loss, torch.tensor([0.4, -1.3], dtype=torch.float64)
+    rows = torch.autograd.functional.hessian(loss, theta)
+    torch.testing.assert_close(core.hessian(loss, theta), rows)
+    assert not core.hessian(lambda x: 3 * x[..., 0], theta).any()
+
+
 @pytest.mark.parametrize("kind", ["wells", "stairs", "noisy"])
 def test_on_the_whole_plane_every_update_ends_in_the_same_place(kind: str) -> None:
     ends = []

@@ -35,7 +35,8 @@ def model() -> TokenEncoder:
 
 @pytest.fixture(autouse=True)
 def _forget() -> None:
-    embedding._embedded.cache_clear()
+    embedding._own.cache_clear()
+    embedding._ours.cache_clear()
 
 
 def digest(store: Path, lines: list[str] = OWN) -> str:

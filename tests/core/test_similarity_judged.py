@@ -20,9 +20,9 @@ from core.similarity.judged import (
     judged,
     judged_pairs,
     measure,
-    spearman,
 )
 from core.similarity.measures import MEASURES, overlap, rarity, terms
+from core.similarity.ranks import counts_of, resampled_spearman
 from core.similarity.texts import shipped
 from tests.conftest import ROOT
 
@@ -92,14 +92,23 @@ def test_every_pair_is_listed_with_its_grade() -> None:
 
 @settings(deadline=None, max_examples=50)
 @given(st.integers(3, 40), st.integers(0, 99))
-def test_spearman_is_scipys(count: int, seed: int) -> None:
+def test_spearman_of_resamples_is_scipys(count: int, seed: int) -> None:
     generator = np.random.default_rng(seed)
     scores = generator.integers(0, 8, (count, 3)).astype(float)
     grades = np.arange(count) % 4.0
+    rows = generator.integers(0, count, (5, count))
+    rows[0] = np.arange(count)  # none left out, none twice
     expected = [
-        spearmanr(column, grades).statistic if np.ptp(column) else 0.0 for column in scores.T
+        [
+            spearmanr(column, grades[row]).statistic
+            if np.ptp(column) and np.ptp(grades[row])
+            else 0.0
+            for column in scores[row].T
+        ]
+        for row in rows
     ]
-    np.testing.assert_allclose(spearman(scores, grades), expected, atol=1e-12)
+    found = resampled_spearman(scores, grades, counts_of(rows, count))
+    np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
 def test_what_ships_is_what_the_measures_say_now() -> None:

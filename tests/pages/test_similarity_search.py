@@ -70,7 +70,7 @@ def test_pasted_texts_are_taken_in_and_searched(
         return run(task, config)
 
     monkeypatch.setattr(jobs, "start", at_once)
-    embedding._embedded.cache_clear()
+    embedding._own.cache_clear()
     page = open_page("similarity", **{f"{SEARCH}.vectors": "static"})
     widget(page, "_own.pasted").set_value("...")
     page.run()
