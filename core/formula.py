@@ -18,11 +18,17 @@ DEPTH = 20  # of brackets within brackets
 EXPONENT = 20  # the largest |exponent|, which must be a number
 LARGEST = 1e6  # the largest number that may be written
 
+
+def _absolute(x: Tensor) -> Tensor:
+    """|x|. The second derivative of torch's own has torch import its compiler: a second, 70 MB."""
+    return x * x.detach().sign()
+
+
 FUNCTIONS: dict[str, tuple[int, Callable[..., Tensor]]] = {
     "exp": (1, torch.exp),
     "log": (1, torch.log),
     "sqrt": (1, torch.sqrt),
-    "abs": (1, torch.abs),
+    "abs": (1, _absolute),
     "floor": (1, torch.floor),
     "sin": (1, torch.sin),
     "cos": (1, torch.cos),

@@ -13,6 +13,7 @@ import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Mapping
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -128,11 +129,12 @@ def withdraw(key: str) -> None:
     shutil.rmtree(SHIPPED.path / key, ignore_errors=True)
 
 
-def cards() -> list[Card]:
-    """What is known of every artefact on this machine, those made here first."""
-    shipped = {card.key: card for card in SHIPPED.cards()}
-    made = [Card(kept.key, kept.meta, 0, 0.0, "memory") for kept in _memory.values()]
-    made += [card for card in Store().cards() if card.key not in shipped]
+def cards(topic: str = "*") -> list[Card]:
+    """What is known of every artefact on this machine, or of a topic's, those made here first."""
+    shipped = {card.key: card for card in SHIPPED.cards(topic)}
+    remembered = [kept for kept in _memory.values() if fnmatch(kept.key, f"{topic}/*")]
+    made = [Card(kept.key, kept.meta, 0, 0.0, "memory") for kept in remembered]
+    made += [card for card in Store().cards(topic) if card.key not in shipped]
     return [*made, *shipped.values()]
 
 

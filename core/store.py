@@ -146,14 +146,14 @@ class Store:
                 return Card(key, meta, size, now.st_mtime, self.origin)
         return None
 
-    def cards(self) -> list[Card]:
-        """The cards of everything that is readable, the latest used first."""
-        cards = [card for key in self.keys() if (card := self.card(key))]
+    def cards(self, topic: str = "*") -> list[Card]:
+        """The cards of everything that is readable, or of a topic's, the latest used first."""
+        cards = [card for key in self.keys(topic) if (card := self.card(key))]
         return sorted(cards, key=lambda card: card.used, reverse=True)
 
-    def keys(self) -> list[str]:
-        """The keys of everything that is kept, in alphabetical order."""
-        names = ("/".join(path.parts[-3:-1]) for path in self.path.glob(f"*/*/{CARD}"))
+    def keys(self, topic: str = "*") -> list[str]:
+        """The keys of everything that is kept, or of a topic's, in alphabetical order."""
+        names = ("/".join(path.parts[-3:-1]) for path in self.path.glob(f"{topic}/*/{CARD}"))
         return sorted(name for name in names if _KEY.fullmatch(name))
 
     def remove(self, key: str) -> None:

@@ -171,7 +171,8 @@ def _offer(task: Task, configs: Sequence[Config], last: Job | None, place: str) 
     if seen.in_a_browser():
         engine.warm()
     st.markdown(_ending(last) if last else _say(task, "untrained"))
-    times = [row.meta["seconds"] for row in library.cards() if row.meta.get("task") == task.name]
+    made = library.cards(task.topic)
+    times = [row.meta["seconds"] for row in made if row.meta.get("task") == task.name]
     if times:
         low, high = cards.duration(min(times)), cards.duration(max(times))
         st.caption(_say(task, "took", low=low, high=high))

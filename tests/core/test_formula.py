@@ -151,3 +151,9 @@ def test_a_formula_may_have_two_variables() -> None:
     torch.testing.assert_close(formula(X, X.flip(0)), X**2 + X.flip(0).clamp(min=1) * math.pi)
     with pytest.raises(BadFormula):
         parse("x + z", ("x", "y"))
+
+
+def test_the_slope_of_abs_is_torch_s() -> None:
+    x = torch.tensor([-2.0, 0.0, 3.0], requires_grad=True)
+    slopes = [torch.autograd.grad(f(x).sum(), x)[0] for f in (parse("abs(x)"), torch.abs)]
+    assert torch.equal(*slopes)
