@@ -1,4 +1,4 @@
-"""Write docs/LICENSES.md: what requirements.txt brings, and under which licence.
+"""Write docs/LICENSES.md: what requirements.txt brings, and under which license.
 
 python scripts/list_licenses.py
 """
@@ -12,18 +12,18 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).parents[1]
 OUT = ROOT / "docs" / "LICENSES.md"
 SHORT = 60  # characters of a name
-HEAD = """# Licences of what is installed with this project
+HEAD = """# Licenses of what is installed with this project
 
 From the packages' own metadata, with all that they need on Linux. Not listed: what PyPI's torch
-brings for NVIDIA GPUs (NVIDIA's own licences), and what only tests and benchmarks use.
+brings for NVIDIA GPUs (NVIDIA's own licenses), and what only tests and benchmarks use.
 
-| package | version | licence |
+| package | version | license |
 | --- | --- | --- |
 """
 
 
-def licence(package: Distribution) -> str:
-    """What a package says of its licence: an expression, a short name, else its classifiers."""
+def license(package: Distribution) -> str:
+    """What a package says of its license: an expression, a short name, else its classifiers."""
     meta = package.metadata
     said = str(meta.json.get("license_expression") or meta.json.get("license") or "").strip()
     if said and len(said) <= SHORT and "Copyright" not in said:
@@ -54,7 +54,7 @@ def main() -> None:
     lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
     found = needed([line.partition("==")[0] for line in lines if line and line[0] != "#"])
     rows = [
-        f"| {name} | {found[name].version} | {licence(found[name])} |" for name in sorted(found)
+        f"| {name} | {found[name].version} | {license(found[name])} |" for name in sorted(found)
     ]
     OUT.write_text(HEAD + "\n".join(rows) + "\n", encoding="utf-8")
 

@@ -18,7 +18,7 @@ from nbclient import NotebookClient
 from core.topics import TOPICS, built
 from tests.conftest import ROOT
 
-DASHBOARD = {"streamlit", "altair"}
+DASHBOARD = {"streamlit", "altair", "uvloop"}
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 # Runs a module as `python -m` does, in a world without the dashboard's libraries.
 WITHOUT_DASHBOARD = (
