@@ -128,7 +128,7 @@ def corpus(size: int) -> Corpus:
     numbers = [ids for ids in model.numbered(sentences()[:size]) if len(ids)]
     rows, ids = np.unique(np.concatenate(numbers), return_inverse=True)
     starts = np.cumsum([0, *(len(number) for number in numbers)])
-    return Corpus(model.embedding[rows], ids.astype(np.int32), starts)
+    return Corpus(model.static(rows), ids.astype(np.int32), starts)
 
 
 @lru_cache(maxsize=1)
@@ -136,7 +136,7 @@ def queries() -> list[np.ndarray]:
     """Sentences that are in no corpus, as static vectors."""
     model = encoder()
     numbers = model.numbered(sentences()[-4 * QUERIES :])
-    return [model.embedding[ids] for ids in numbers if len(ids) >= 5][:QUERIES]
+    return [model.static(ids) for ids in numbers if len(ids) >= 5][:QUERIES]
 
 
 def _search(size: int, metric: str, limit: float) -> list[Figure]:

@@ -49,8 +49,8 @@ def unpacked(root: Path) -> Path:
     """
     card = read_card()
     place = root / "_encoder" / f"{card['sha256'][:16]}-{LAYOUT}"
+    _check_packed(card)
     if not _is_whole(place):
-        _check_packed(card)
         with Store(root).new_folder() as made:
             write_folder(SHIPPED / WEIGHTS, card, made / "model")
             _publish(made / "model", place)

@@ -16,17 +16,18 @@ import logging
 import os
 import re
 import shutil
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int32
+from jaxtyping import Bool, Float32, Int, Int32
 
 EMBEDDED = "embedded"
 MODEL_FILES = ("*.json", "*.txt", "*.model", "*.safetensors", "README.md")
@@ -109,8 +110,12 @@ class TokenEncoder:
     name: str
     licence: str | None  # as the model's card says; None if it says nothing
     notice: Notice | None
-    _model: Any = field(repr=False)  # SentenceTransformer
+    _network: Any = field(repr=False)  # core.bert.Bert, or what transformers builds
+    _pool: Callable[[dict[str, Any]], Any] = field(repr=False)  # `_padded` -> a vector a text
     _tokenizer: Any = field(repr=False)  # tokenizers.Tokenizer: no padding, no cutting, no change
+    _prefix: str = field(repr=False)  # what the model reads before a text
+    _longest: int = field(repr=False)  # tokens that it reads, special ones among them
+    _unknown: str | None = field(repr=False)  # the token for what is not in the vocabulary
 
     @property
     def dim(self) -> int:
@@ -157,7 +162,7 @@ class TokenEncoder:
         return found
 
     def numbered(self, texts: Sequence[str]) -> list[Int32[np.ndarray, " n"]]:
-        """The rows of `embedding` that are the tokens of each text; none for a text without a word.
+        """The numbers of each text's tokens, which `static` takes; none for a text without a word.
 
         What `encode` with contextual False looks up, for many texts at once and without copies.
         """
@@ -173,17 +178,18 @@ class TokenEncoder:
         """The tokens of these numbers, without the mark of a word's beginning."""
         return [str(self._tokenizer.id_to_token(i)).strip(_WORD_BOUNDARIES) for i in ids]
 
-    @property
-    def embedding(self) -> Float32[np.ndarray, "vocabulary d"]:
-        """The vector of every token by itself. Read-only."""
-        rows: np.ndarray = self._network.get_input_embeddings().weight.detach().numpy()
+    def static(self, ids: Int[np.ndarray, " n"]) -> Float32[np.ndarray, "n d"]:
+        """The vectors of these tokens by themselves: rows of the word embedding."""
+        import torch
+
+        with torch.inference_mode():
+            rows: np.ndarray = self._network.get_input_embeddings()(torch.from_numpy(ids)).numpy()
         return rows
 
     @property
     def unknown_id(self) -> int | None:
-        """The row of `embedding` that stands for whatever is not in the vocabulary."""
-        token = self._model.tokenizer.unk_token
-        return None if token is None else self._tokenizer.token_to_id(token)
+        """The number of the token that stands for whatever is not in the vocabulary."""
+        return None if self._unknown is None else self._tokenizer.token_to_id(self._unknown)
 
     def attentions(self, text: str) -> Attentions:
         """The attention of every layer and head. Raises ValueError if the text has no word."""
@@ -220,7 +226,7 @@ class TokenEncoder:
         import torch
 
         with torch.inference_mode():
-            pooled = self._model(_padded([self._tokenize(text)]))["sentence_embedding"][0]
+            pooled = self._pool(_padded([self._tokenize(text)]))[0]
             return torch.nn.functional.normalize(pooled, dim=0).float().numpy()
 
     def hidden_states(
@@ -258,14 +264,6 @@ class TokenEncoder:
             found: np.ndarray = torch.cat(states).numpy()
         return found
 
-    @property
-    def _network(self) -> Any:
-        return self._model.transformers_model
-
-    @property
-    def _prefix(self) -> str:
-        return str(self._model.prompts.get(self._model.default_prompt_name) or "")
-
     def _tokenize(self, text: str) -> _Tokens:
         """Ids of prefix, text and special tokens, cut to what the model reads."""
         whole, room = self._prefix + text, self._room
@@ -288,14 +286,14 @@ class TokenEncoder:
     @property
     def _room(self) -> int:
         special = self._tokenizer.num_special_tokens_to_add(False)
-        return int(self._model.max_seq_length) - int(special)
+        return self._longest - int(special)
 
     def _states(self, batch: Sequence[_Tokens], layer: int) -> list[np.ndarray]:
         states = self._run(batch, output_hidden_states=True).hidden_states[layer]
         return [state[: len(row.ids)].numpy() for row, state in zip(batch, states, strict=True)]
 
     def _static(self, batch: Sequence[_Tokens]) -> list[np.ndarray]:
-        return [self.embedding[tokens.ids] for tokens in batch]
+        return [self.static(np.array(tokens.ids)) for tokens in batch]
 
     def _queries_keys(self, state: Any, index: int) -> tuple[Any, Any] | None:
         """Queries and keys [heads, n, d] of a layer from what enters it [n, width], as in BERT."""
@@ -392,12 +390,40 @@ def _embedded() -> TokenEncoder:
     from core.store import root
 
     try:
-        return _load(unpacked(root()), EMBEDDED)
+        return _shipped(unpacked(root()))
     except OSError as error:
         place = Path(tempfile.mkdtemp(prefix="encoder-"))
         atexit.register(shutil.rmtree, place, ignore_errors=True)
         notice = Notice("store-not-writable", f"{root()}: {error}")
-        return dataclasses.replace(_load(unpacked(place), EMBEDDED), notice=notice)
+        return dataclasses.replace(_shipped(unpacked(place)), notice=notice)
+
+
+def _shipped(folder: Path) -> TokenEncoder:
+    """The encoder that ships, from its model folder."""
+    from tokenizers import Tokenizer
+
+    from core import bert
+    from core.encoder_file import PREFIX, SHIPPED, UNKNOWN, WEIGHTS, read_card
+
+    config = read_card()["config"]
+    network = bert.load(folder, SHIPPED / WEIGHTS, config)
+    return TokenEncoder(
+        name=EMBEDDED,
+        licence=_licence(folder),
+        notice=None,
+        _network=network,
+        _pool=partial(_mean, network),
+        _tokenizer=Tokenizer.from_file(str(folder / "tokenizer.json")),
+        _prefix=PREFIX,
+        _longest=config["max_position_embeddings"],
+        _unknown=UNKNOWN,
+    )
+
+
+def _mean(network: Any, read: dict[str, Any]) -> Any:
+    """The mean vector of each text's tokens, with prefix and special tokens [texts, d]."""
+    mask = read["attention_mask"][..., None]
+    return (network(**read).hidden_states[-1] * mask).sum(1) / mask.sum(1)
 
 
 @lru_cache(maxsize=16)
@@ -469,7 +495,17 @@ def _load(folder: Path, name: str) -> TokenEncoder:
     tokenizer = Tokenizer.from_str(model.tokenizer.backend_tokenizer.to_str())
     tokenizer.no_truncation()
     tokenizer.no_padding()
-    return TokenEncoder(name, _licence(folder), None, model, tokenizer)
+    return TokenEncoder(
+        name=name,
+        licence=_licence(folder),
+        notice=None,
+        _network=model.transformers_model,
+        _pool=lambda read: model(read)["sentence_embedding"],
+        _tokenizer=tokenizer,
+        _prefix=model.prompts.get(str(model.default_prompt_name)) or "",
+        _longest=model.max_seq_length or sys.maxsize,
+        _unknown=model.tokenizer.unk_token,
+    )
 
 
 def _refuse_pickles(folder: Path) -> None:

@@ -183,7 +183,7 @@ def _weights(found: _Found, model: TokenEncoder) -> Tensors:
     in_context = bool(found.vectors)
     pieces = "\n".join(model.pieces(rows.tolist())).encode()
     tensors = {
-        "vocabulary": np.concatenate(found.vectors) if in_context else model.embedding[rows],
+        "vocabulary": np.concatenate(found.vectors) if in_context else model.static(rows),
         "ids": np.arange(len(names), dtype=np.int32) if in_context else names,
         "starts": np.cumsum([0, *lengths[lengths > 0]]),
         "members": np.flatnonzero(lengths),

@@ -60,7 +60,7 @@ class Speaker(TokenEncoder):
 
     def __init__(self, name: str = "speaker") -> None:
         notice = Notice("model-not-found", "nobody") if name == EMBEDDED else None
-        fields = {"name": name, "licence": None, "notice": notice, "_model": 0, "_tokenizer": 0}
+        fields = {"name": name, "licence": None, "notice": notice, "_tokenizer": 0}
         for field, value in fields.items():
             object.__setattr__(self, field, value)
 

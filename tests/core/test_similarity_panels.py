@@ -29,7 +29,7 @@ class Speaker(TokenEncoder):
     layers = 2
 
     def __init__(self) -> None:
-        fields = {"name": "speaker", "licence": None, "notice": None, "_model": 0, "_tokenizer": 0}
+        fields = {"name": "speaker", "licence": None, "notice": None, "_tokenizer": 0}
         for name, value in fields.items():
             object.__setattr__(self, name, value)
 
