@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from core.attention.shapes import leading_shape
 from core.attention.softmax import masked
 
 Sums = tuple[Float[Tensor, "*b n c"], Float[Tensor, "*qkb n 1"]]
@@ -49,7 +50,7 @@ def recurrent(
     q: Float[Tensor, "*qb n f"], k: Float[Tensor, "*kb n f"], v: Float[Tensor, "*vb n c"]
 ) -> Sums:
     """The same sums one token after another, with one state of f c + f numbers: causal."""
-    leading = torch.broadcast_shapes(q.shape[:-2], k.shape[:-2], v.shape[:-2])
+    leading = leading_shape(q, k, v)
     state = v.new_zeros((*leading, k.shape[-1], v.shape[-1]))
     normalizer = v.new_zeros((*leading, k.shape[-1]))
     numerators = [v.new_zeros((*leading, 0, v.shape[-1]))]

@@ -13,9 +13,9 @@ from functools import partial
 from itertools import pairwise
 
 from torch import Generator, nn
-from torch.nn.utils import skip_init
 
 from core.batchnorm.norms import NORMS, Normalization
+from core.modules import allocated
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU, "tanh": nn.Tanh, "gelu": nn.GELU, "linear": nn.Identity,
@@ -51,7 +51,7 @@ def mlp(
     make = _norm(norm, affine, momentum, noise, generator)
     layers: list[nn.Module] = []
     for at, (n, m) in enumerate(pairwise(widths)):
-        linear = _begun(skip_init(nn.Linear, n, m), n, start, generator)
+        linear = _begun(allocated(nn.Linear(n, m, device="meta")), n, start, generator)
         last = at == len(widths) - 2
         layers += _block(linear, n, m, ACTIVATIONS[activation], make, placement, last)
     return nn.Sequential(*layers)
@@ -80,13 +80,14 @@ def cnn(
     make = _norm(norm, affine, momentum, noise, generator)
     layers: list[nn.Module] = []
     for at, (n, m) in enumerate(zip([1, *channels], channels, strict=False)):
-        maps = skip_init(nn.Conv2d, n, m, 3, padding=1)
+        maps: nn.Module = allocated(nn.Conv2d(n, m, 3, padding=1, device="meta"))
         maps = _begun(maps, 9 * n, start, generator)
         layers += _block(maps, n, m, ACTIVATIONS[activation], make, placement, last=False)
         layers += [nn.AvgPool2d(2)] if at < 2 else []
     places = min(4, side // 4)
     flat = channels[-1] * places**2
-    last = _begun(skip_init(nn.Linear, flat, classes), flat, start, generator)
+    last: nn.Module = allocated(nn.Linear(flat, classes, device="meta"))
+    last = _begun(last, flat, start, generator)
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(places), nn.Flatten(), last)
 
 

@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
+from core.modules import allocated
 from core.nvae.cells import Down, Up, decoder_cell, encoder_cell, norm
 from core.nvae.config import NVAEConfig
 from core.nvae.flows import Flow
@@ -92,8 +93,7 @@ class NVAE(nn.Module):
         with torch.device("meta"):
             self._build()
         if device != "meta":
-            # Not to_empty: that of a meta tensor imports a second's worth of torch.
-            self._apply(lambda kept: torch.empty(kept.shape, dtype=kept.dtype, device=device))
+            allocated(self, device)
             _draw(self, generator or torch.Generator().manual_seed(config.seed))
             self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 

@@ -18,6 +18,7 @@ from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
 from core.knobs import Choice, Config, Range
+from core.modules import allocated
 from core.vae.data import SIDES
 from core.vae.gaussians import full_kl, log_normal, simple_penalty
 
@@ -185,7 +186,7 @@ def dense(sizes: tuple[int, ...], generator: Generator) -> nn.Sequential:
     """Linear layers with SiLU between them; He weights, zero biases, all drawn from `generator`."""
     layers: list[nn.Module] = []
     for fan_in, fan_out in pairwise(sizes):
-        linear = torch.nn.utils.skip_init(nn.Linear, fan_in, fan_out)
+        linear = allocated(nn.Linear(fan_in, fan_out, device="meta"))
         last = len(layers) == 2 * (len(sizes) - 2)
         gain = 1.0 if last else 2.0
         with torch.no_grad():
