@@ -108,6 +108,7 @@ def _local() -> Any:
     environment = {
         "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
         "OMP_NUM_THREADS": "1",
+        "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "1024",  # its own default: the web process keeps none
     }
     return SubprocessCluster(
         n_workers=int(os.environ.get("LAB_WORKERS", "1")),

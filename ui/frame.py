@@ -33,6 +33,7 @@ def boot() -> None:
     imports such walks are a seventh of the time, and find twenty objects. Jobs that the last
     process left unfinished go on.
     """
+    _keep_no_convolutions()
     gc.disable()
     try:
         import altair  # noqa: F401
@@ -49,6 +50,16 @@ def boot() -> None:
     _close_to_strangers()
     mended.mend()
     jobs.resume()
+
+
+def _keep_no_convolutions() -> None:
+    """Have oneDNN, which torch convolves with, forget the code that it makes for each shape.
+
+    It would keep a thousand such programs: 70 MB once NVAE has drawn batches of some dozen sizes.
+    Made anew they are a fifth to a half of a pass. Before torch's import; workers, who repeat one
+    shape, keep theirs.
+    """
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "0")
 
 
 def _give_memory_back() -> None:
