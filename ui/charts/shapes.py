@@ -1,6 +1,7 @@
 """Areas: a plan of transport as ribbons, outlines in the plane."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
@@ -41,14 +42,11 @@ def ribbons(
     less it costs, within `domain`. Pointing at a word leaves its own ribbons.
     """
     spec = _ribbons(source, target, mass, cost, x_title, y_title, mass_title, cost_title)
-    places = {
-        side: _stacked(table.groupby(word, sort=False)[mass].sum())
-        for side, word in (("left", source), ("right", target))
-    }
-    moved = table[table[mass] > LEAST_MASS]
+    moved = (table[mass] > LEAST_MASS).to_numpy()
+    sides = {"left": _side(table[source], table[mass]), "right": _side(table[target], table[mass])}
     tables = {
-        "ribbons": _bands(moved, source, target, mass, cost, places),
-        "words": _blocks(places),
+        "ribbons": _bands(table[[mass, cost]].to_numpy(float)[moved], moved, mass, cost, sides),
+        "words": _blocks(sides),
     }
     return Figure(filled(spec, {SHADE: domain}), tables)
 
@@ -168,58 +166,88 @@ def _words(words: alt.Chart, across: alt.X, y_title: str, side: str) -> alt.Char
     return label.encode(across, middle, text="word:N")
 
 
-def _stacked(masses: pd.Series) -> pd.DataFrame:
+@dataclass(frozen=True)
+class _Side:
     """The words of one side below each other, as high as their masses: low and high in [0, 1]."""
-    gap = _GAP if len(masses) < 12 else _GAP * 12 / len(masses) / 2
-    height = (1 - gap * (len(masses) - 1)) / masses.sum()
-    high = height * masses.cumsum() + gap * np.arange(len(masses))
-    return pd.DataFrame({"low": high - height * masses, "high": high, "mass": masses})
+
+    words: np.ndarray  # strings
+    codes: np.ndarray  # of every row of the plan: which word
+    mass: np.ndarray  # of every word
+    low: np.ndarray
+    high: np.ndarray
+    scale: float  # height by mass
 
 
-def _blocks(places: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def _side(words: pd.Series, masses: pd.Series) -> _Side:
+    codes, names = pd.factorize(words)
+    mass = np.bincount(codes, masses, len(names))
+    gap = _GAP if len(mass) < 12 else _GAP * 12 / len(mass) / 2
+    scale = (1 - gap * (len(mass) - 1)) / mass.sum()
+    high = scale * mass.cumsum() + gap * np.arange(len(mass))
+    return _Side(np.array(names, dtype=object), codes, mass, high - scale * mass, high, scale)
+
+
+def _blocks(sides: Mapping[str, _Side]) -> pd.DataFrame:
     """A block for each word, and how far its label reaches."""
-    found = []
-    for side, edge, inward, reach in (("left", 0, 0.02, -0.4), ("right", 1, 0.98, 1.4)):
-        place = places[side].rename_axis("word").reset_index()
-        keys = side + ":" + place["word"].astype(str)
-        middle = (place["low"] + place["high"]) / 2
-        found.append(
-            place.assign(side=side, key=keys, x=edge, x2=inward, reach=reach, middle=middle)
-        )
-    return pd.concat(found, ignore_index=True)
+    edges = {"left": (0, 0.02, -0.4), "right": (1, 0.98, 1.4)}
+    side = np.repeat(list(edges), [len(sides[name].words) for name in edges])
+    x, inward, reach = np.array([edges[name] for name in side]).T
+    word, mass, low, high = (
+        np.concatenate([getattr(sides[name], column) for name in edges])
+        for column in ("words", "mass", "low", "high")
+    )
+    keys = [f"{name}:{one}" for name, one in zip(side, word, strict=True)]
+    return pd.DataFrame(
+        {
+            "word": word, "low": low, "high": high, "mass": mass, "side": side, "key": keys,
+            "x": x, "x2": inward, "reach": reach, "middle": (low + high) / 2,
+        }
+    )  # fmt: skip
 
 
 def _bands(
-    table: pd.DataFrame, source: str, target: str, mass: str, cost: str,
-    places: Mapping[str, pd.DataFrame],
-) -> pd.DataFrame:  # fmt: skip
+    numbers: np.ndarray, moved: np.ndarray, mass: str, cost: str, sides: Mapping[str, _Side]
+) -> pd.DataFrame:
     """The outline of every ribbon: a smooth step from its place on the left to that on the right.
 
-    At both ends ribbons lie in the order of the words they come from or go to.
+    At both ends ribbons lie in the order of the words they come from or go to. `numbers`: mass and
+    cost of those that are `moved`.
     """
-    ends = {}
-    for side, word in (("left", source), ("right", target)):
-        place = places[side].loc[table[word]]
-        scale = float(((places[side]["high"] - places[side]["low"]) / places[side]["mass"]).max())
-        before = table.groupby(word, sort=False)[mass].cumsum() - table[mass]
-        low = place["low"].to_numpy() + scale * before.to_numpy()
-        ends[side] = low, low + scale * table[mass].to_numpy()
+    width, ends = numbers[:, 0], {}
+    for name, side in sides.items():
+        codes = side.codes[moved]
+        low = side.low[codes] + side.scale * _before(codes, width)
+        ends[name] = low, low + side.scale * width
     step = _ALONG**2 * (3 - 2 * _ALONG)
     (low0, high0), (low1, high1) = ends["left"], ends["right"]
-    count = len(_ALONG)
+    first, second = (side.words[side.codes[moved]].tolist() for side in sides.values())
+    rows = np.repeat(np.arange(len(width)), len(_ALONG))
+    said = {
+        "left": [f"left:{word}" for word in first],
+        "right": [f"right:{word}" for word in second],
+        "pair": [f"{a} → {b}" for a, b in zip(first, second, strict=True)],
+    }
     return pd.DataFrame(
         {
-            "ribbon": np.repeat(np.arange(len(table)), count),
-            "x": np.tile(0.02 + 0.96 * _ALONG, len(table)),
+            "ribbon": rows,
+            "x": np.tile(0.02 + 0.96 * _ALONG, len(width)),
             "low": (low0[:, None] + (low1 - low0)[:, None] * step).ravel(),
             "high": (high0[:, None] + (high1 - high0)[:, None] * step).ravel(),
-            "left": np.repeat(("left:" + table[source].astype(str)).to_numpy(), count),
-            "right": np.repeat(("right:" + table[target].astype(str)).to_numpy(), count),
-            "pair": np.repeat((table[source] + " → " + table[target]).to_numpy(), count),
-            mass: np.repeat(table[mass].to_numpy(), count),
-            cost: np.repeat(table[cost].to_numpy(), count),
+            **{name: pd.array(texts, dtype="str").take(rows) for name, texts in said.items()},
+            mass: width[rows],
+            cost: numbers[rows, 1],
         }
     )
+
+
+def _before(codes: np.ndarray, width: np.ndarray) -> np.ndarray:
+    """How much of the same word comes before each row."""
+    order = np.argsort(codes, kind="stable")
+    total = width[order].cumsum() - width[order]
+    _, first, counts = np.unique(codes[order], return_index=True, return_counts=True)
+    found = np.empty(len(width))
+    found[order] = total - np.repeat(total[first], counts)
+    return found
 
 
 @kept
