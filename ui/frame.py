@@ -6,6 +6,9 @@ import gc
 import os
 import runpy
 import sys
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
@@ -21,6 +24,7 @@ ROOT = Path(__file__).parent.parent
 EVIDENCE = ("claims", "models")  # the pages that show what stands behind the topics
 LOCAL = ("localhost", "127.0.0.1", "::1")  # addresses that only this machine reaches
 M_MMAP_THRESHOLD, M_ARENA_MAX, LARGE = -3, -8, 1 << 20  # malloc.h; bytes
+BETWEEN_TRIMS = 10.0  # seconds
 STYLE = ROOT / "ui" / "page.css"
 ICON = ROOT / "ui" / "icon.svg"  # a named icon would be fetched from elsewhere
 
@@ -65,12 +69,20 @@ def _keep_no_convolutions() -> None:
 def _give_memory_back() -> None:
     """Large arrays get pages of their own, which go back when they are freed (glibc).
 
-    Every run has a thread of its own, whose arena would keep the largest array it ever held.
+    Every run has a thread of its own, whose arena would keep the largest array it ever held. What
+    is free between smaller ones goes back from time to time.
     """
     with contextlib.suppress(OSError, AttributeError):
         libc = ctypes.CDLL("libc.so.6")
         libc.mallopt(M_MMAP_THRESHOLD, LARGE)
         libc.mallopt(M_ARENA_MAX, 2)
+        threading.Thread(target=_trim, args=(libc.malloc_trim,), daemon=True).start()
+
+
+def _trim(malloc_trim: Callable[[int], int]) -> None:
+    while True:
+        time.sleep(BETWEEN_TRIMS)
+        malloc_trim(0)
 
 
 def _close_to_strangers() -> None:
