@@ -32,7 +32,7 @@ IN_THE_ROW = 3  # controls beside each other above a picture; the others stand b
 Draw = Callable[[Any], None]
 
 _recorder: ContextVar[takeaway.Recorder] = ContextVar("recorder")
-_turns = BoundedSemaphore(2 * (os.cpu_count() or 1))  # computations at the same time
+_turns = BoundedSemaphore(os.cpu_count() or 1)  # computations at once: one a core
 
 
 def header(slug: str) -> None:
